@@ -1,0 +1,33 @@
+# Each verb is one command; "make help" lists them. FUZZTIME is per target.
+FUZZTIME ?= 30s
+NICE := nice -n 5
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: ## fetch what the tests need into .cache (browser, Kafka, DuckDB, real orders)
+	ci/setup
+
+build: setup ## build the page into web/dist and the program into ./livemap
+	npm --prefix web run --silent build
+	CGO_ENABLED=0 go build -trimpath -o livemap ./cmd/livemap
+
+demo: ## the whole map in one process, at http://127.0.0.1:8080/
+	go run ./cmd/livemap demo
+
+check: setup ## the fast loop: lint, short Go tests, the page's types and unit tests
+	$(NICE) ci/lint
+	$(NICE) go run ./ci/gotest -short ./...
+	$(NICE) npm --prefix web run --silent check
+	$(NICE) npm --prefix web run --silent test
+
+test: setup ## everything: race detector, real Kafka, the oracle, the page in Chromium
+	ci/test
+
+fuzz: ## run every fuzz target for FUZZTIME
+	ci/fuzz $(FUZZTIME)
+
+clean: ## remove what was built; .cache stays, for it was fetched
+	rm -rf livemap .cache/web-dist .cache/logs .cache/artifacts
+
+.PHONY: help setup build demo check test fuzz clean
