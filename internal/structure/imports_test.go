@@ -1,0 +1,135 @@
+package structure
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rule is what a room of the module may import of the other rooms. The order is
+// one way, lowest first: a room imports from above in the table only.
+type rule struct {
+	room string
+	may  []string // rooms, exactly
+	test []string // rooms that its tests may import besides
+	why  string
+}
+
+// contracts are what all rooms from the hub upwards may speak of: the order and
+// the output records.
+var contracts = []string{"orders", "feed"}
+
+var rules = []rule{
+	{room: "sse", why: "a wire format that knows neither orders nor Kafka can be read against its specification"},
+	{room: "orders", why: "the order is the first word of the system: all others may speak of it, it speaks of none"},
+	{room: "orders/gazetteer", may: []string{"orders"}, why: "a list of places, as orders name them"},
+	{room: "orders/classification", may: []string{"orders"}, why: "a Parquet file of products, as orders name them"},
+	{room: "orders/synthetic", may: []string{"orders", "orders/gazetteer"}, why: "a source makes orders; where they go is not its business"},
+	{room: "orders/journey", may: []string{"orders", "orders/gazetteer"}, why: "a source makes orders; where they go is not its business"},
+	{room: "orders/replay", may: []string{"orders"}, test: []string{"orders/synthetic"}, why: "pacing knows sources, not where orders go"},
+	{room: "auth", why: "what a token permits must be readable without knowing who asks"},
+	{room: "web", why: "the built page is bytes"},
+	{room: "feed", may: []string{"orders"}, why: "the contract of the output topics shares the order's time, and nothing else"},
+
+	{room: "aggregate", may: contracts, why: "figures are computed without socket, clock, broker or file: I/O is aggregate/runner's"},
+	{room: "hub", may: slices.Concat(contracts, []string{"sse", "hub/internal/poll"}), why: "the hub serves any topics: it must not know where records come from or who may see them"},
+	{room: "hub/internal/poll", why: "a port to the system's readiness interface knows descriptors only"},
+	{room: "kafka", may: contracts, test: []string{"kafka/embedded", "kafka/kafkatest"}, why: "an adapter knows its library and the contracts; its suite runs against both logs"},
+	{room: "kafka/embedded", may: contracts, test: []string{"kafka"}, why: "a log is used through its protocol, not through our client"},
+	{room: "kafka/kafkatest", may: []string{"kafka"}, why: "it hands tests the Config of a running broker"},
+	{room: "loadtest", may: []string{"sse"}, why: "never the hub: a load test that shares code with its subject shares its mistakes"},
+
+	{room: "server", may: slices.Concat(contracts, []string{"sse", "auth", "web", "hub", "kafka"}), test: logs, why: "the HTTP edge brings Kafka and the hub together; it does not aggregate"},
+	{room: "aggregate/runner", may: slices.Concat(contracts, []string{"aggregate", "kafka", "orders/classification"}), test: append([]string{"orders/synthetic"}, logs...), why: "the I/O around the pure aggregate; it does not serve"},
+
+	{room: "cmd/livemap", may: slices.Concat(contracts, []string{
+		"orders/gazetteer", "orders/classification", "orders/synthetic", "orders/journey", "orders/replay", "sse", "auth", "web",
+		"aggregate", "hub", "kafka", "kafka/embedded", "loadtest", "server", "aggregate/runner",
+	}), test: logs, why: "flags and wiring: the only room that knows all"},
+
+	{room: "e2e", test: slices.Concat(contracts, []string{"orders/journey", "kafka"}, logs), why: "whole processes judged from outside: of the figures it knows only the records"},
+	{room: "internal/structure", why: "it reads the repository, not the program"},
+	{room: "ci/gotest", why: "it reads what go test prints"},
+}
+
+// logs are the two logs that tests run against.
+var logs = []string{"kafka/embedded", "kafka/kafkatest"}
+
+// ban keeps an import out of every room but those named. A path that ends in
+// "/..." covers what is below it too.
+type ban struct {
+	path   string
+	except []string
+	inTest bool // tests are held to it as well
+	why    string
+}
+
+var bans = []ban{
+	{path: "github.com/twmb/franz-go/...", except: []string{"kafka/..."}, inTest: true, why: "one room knows the Kafka client, so that it can be replaced there"},
+	{path: "testing/...", except: []string{"kafka/kafkatest"}, why: "the program carries no test code"},
+	{path: "livemap/hub/...", except: []string{"hub/...", "server", "cmd/livemap"}, inTest: true, why: "loadtest and the others meet the hub over its socket"},
+	{path: "github.com/alecthomas/...", except: []string{"cmd/livemap"}, inTest: true, why: "only cmd reads flags, environment and configuration files"},
+	{path: "flag", except: []string{"cmd/livemap"}, why: "only cmd reads flags, environment and configuration files"},
+	{path: "unsafe", except: []string{"hub/internal/poll"}, why: "nothing here is worth it but a port to system calls"},
+	{path: "log", why: "a *slog.Logger is passed in"},
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	byRoom := map[string]rule{}
+	for i, r := range rules {
+		byRoom[r.room] = r
+		for _, may := range r.may {
+			if !slices.ContainsFunc(rules, func(o rule) bool { return o.room == may }) {
+				t.Errorf("the rule of %s names %s, which has no rule", r.room, may)
+			}
+			if below := slices.IndexFunc(rules, func(o rule) bool { return o.room == may }); below > i && !strings.HasPrefix(may, r.room+"/internal/") {
+				t.Errorf("the rule of %s lets it import %s, which stands after it: the order is not one way", r.room, may)
+			}
+		}
+	}
+	for _, p := range packages(t) {
+		r, ok := byRoom[p.room()]
+		if !ok {
+			t.Errorf("%s has no rule: add one to imports_test.go, with the reason", p.room())
+			continue
+		}
+		checkRoom(t, r, p.Imports, r.may)
+		checkRoom(t, r, slices.Concat(p.TestImports, p.XTestImports), slices.Concat(r.may, r.test, []string{r.room}))
+	}
+}
+
+func checkRoom(t *testing.T, r rule, imports, may []string) {
+	t.Helper()
+	for _, path := range imports {
+		if ours(path) && !slices.Contains(may, room(path)) {
+			t.Errorf("%s imports %s: %s", r.room, room(path), r.why)
+		}
+	}
+}
+
+func TestBannedImports(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, b := range bans {
+			imports := p.Imports
+			if b.inTest {
+				imports = slices.Concat(imports, p.TestImports, p.XTestImports)
+			}
+			if slices.ContainsFunc(b.except, func(e string) bool { return covers(e, p.room()) }) {
+				continue
+			}
+			for _, path := range imports {
+				if covers(b.path, path) {
+					t.Errorf("%s imports %s: %s", p.room(), path, b.why)
+				}
+			}
+		}
+	}
+}
+
+// covers says whether path is pattern, or below it where it ends in "/...".
+func covers(pattern, path string) bool {
+	if below, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return path == below || strings.HasPrefix(path, below+"/")
+	}
+	return path == pattern
+}
