@@ -1,0 +1,2 @@
+/** The land as a bitset over a Fibonacci lattice. */
+export function landBitset(): { points: number; bits: string };

@@ -1,0 +1,107 @@
+import { Vector3 } from 'three';
+
+const RADIANS = Math.PI / 180;
+
+/** Degrees a second that the globe turns when nobody touches it. */
+const DRIFT = 2.2;
+
+/** Vertical field of view in degrees. */
+export const FIELD = 26;
+
+/** Height of the highest arc above the ground, in radii: what has to fit beside the globe. */
+export const HIGHEST = 0.2;
+
+const LIMITS = { tilt: 65, near: 1, far: 3.2 } as const;
+
+/**
+ * Where the globe is looked at from. It drifts slowly; a hand stops the drift,
+ * a throw goes on and eases out, and the drift comes back softly.
+ */
+export class Orbit {
+  /** Where the camera stands; the globe is the unit sphere at the origin. */
+  readonly position = new Vector3();
+  readonly right = new Vector3();
+  readonly up = new Vector3();
+  lat = 22;
+  lon: number;
+  private zoomed = 1;
+  private zoomGoal = 1;
+  private drift = 1;
+  private spinLon = 0;
+  private spinLat = 0;
+  private held = false;
+  private touched = -Infinity;
+  private aspect = 1;
+
+  constructor(lon: number, private readonly still: boolean) {
+    this.lon = lon;
+  }
+
+  /** Width of the view by its height. */
+  shape(aspect: number): void {
+    this.aspect = aspect;
+  }
+
+  /** Distance of the camera from the centre: the highest arc just fits the smaller side. */
+  get distance(): number {
+    const half = Math.tan((FIELD / 2) * RADIANS) * Math.min(1, this.aspect);
+    return (1 + HIGHEST) / Math.sin(Math.atan(half)) / this.zoomed;
+  }
+
+  grab(now: number): void {
+    this.held = true;
+    this.spinLon = this.spinLat = 0;
+    this.touched = now;
+  }
+
+  /** Moves by so many degrees; `seconds` since the move before gives the throw. */
+  drag(lon: number, lat: number, seconds: number, now: number): void {
+    this.lon += lon;
+    this.lat = clampTilt(this.lat + lat);
+    const share = seconds > 0 ? Math.min(1, seconds * 12) : 0;
+    this.spinLon += (lon / Math.max(seconds, 0.004) - this.spinLon) * share;
+    this.spinLat += (lat / Math.max(seconds, 0.004) - this.spinLat) * share;
+    this.touched = now;
+  }
+
+  release(now: number): void {
+    this.held = false;
+    this.touched = now;
+  }
+
+  /** Comes nearer (factor over 1) or goes away. */
+  zoom(factor: number, now: number): void {
+    this.zoomGoal = Math.min(LIMITS.far, Math.max(LIMITS.near, this.zoomGoal * factor));
+    this.touched = now;
+  }
+
+  /** How many degrees of the globe a pixel at its middle covers, for a view so many pixels high. */
+  degreesPerPixel(height: number): number {
+    return (2 * (this.distance - 1) * Math.tan((FIELD / 2) * RADIANS)) / height / RADIANS;
+  }
+
+  /** Moves on by `seconds`, and sets position, right and up. */
+  step(seconds: number, now: number): void {
+    const ease = (rate: number) => 1 - Math.exp(-rate * seconds);
+    const goal = this.held || this.still || now - this.touched < 2_500 ? 0 : 1;
+    this.drift += (goal - this.drift) * ease(goal > this.drift ? 0.8 : 6);
+    if (!this.held) {
+      this.lon += (this.spinLon - DRIFT * this.drift) * seconds;
+      this.lat = clampTilt(this.lat + this.spinLat * seconds);
+      this.spinLon -= this.spinLon * ease(2.4);
+      this.spinLat -= this.spinLat * ease(2.4);
+    }
+    this.zoomed += (this.zoomGoal - this.zoomed) * ease(7);
+    const phi = this.lat * RADIANS;
+    const lambda = this.lon * RADIANS;
+    this.position
+      .set(Math.cos(phi) * Math.sin(lambda), Math.sin(phi), Math.cos(phi) * Math.cos(lambda))
+      .multiplyScalar(this.distance);
+    this.right.set(Math.cos(lambda), 0, -Math.sin(lambda));
+    this.up.crossVectors(this.position, this.right).normalize();
+  }
+}
+
+function clampTilt(lat: number): number {
+  return Math.min(LIMITS.tilt, Math.max(-LIMITS.tilt, lat));
+}

@@ -1,0 +1,200 @@
+import {
+  AddEquation,
+  BufferAttribute,
+  BufferGeometry,
+  CustomBlending,
+  DynamicDrawUsage,
+  GLSL3,
+  InstancedBufferAttribute,
+  InstancedBufferGeometry,
+  Mesh,
+  NoBlending,
+  OneFactor,
+  OneMinusSrcAlphaFactor,
+  PerspectiveCamera,
+  Points,
+  RawShaderMaterial,
+  Scene,
+  Vector2,
+  Vector3,
+  WebGLRenderer,
+  type IUniform,
+  type Object3D,
+} from 'three';
+import { FIELD, HIGHEST, type Orbit } from './camera.ts';
+import { FLIGHT_MS, LANDING_MS, WORDS, type ArcRing } from './ring.ts';
+import * as shaders from './shaders.ts';
+import { subsolar, toVector, type LatLon } from './sphere.ts';
+
+/** Pieces of an arc's ribbon. Only the part in the air is drawn, so few are enough. */
+const PIECES = 28;
+
+type Uniforms = Record<string, IUniform>;
+
+/** What is drawn, in four draws: ball with air, land, rings, arcs. */
+export class View {
+  readonly renderer: WebGLRenderer;
+  private readonly scene = new Scene();
+  private readonly camera = new PerspectiveCamera(FIELD, 1, 0.1, 20);
+  private readonly orders: InstancedBufferAttribute;
+  private readonly instanced: InstancedBufferGeometry[] = [];
+  private readonly uniforms = {
+    eye: { value: new Vector3() },
+    right: { value: new Vector3() },
+    up: { value: new Vector3() },
+    sun: { value: new Vector3(0, 0, 1) },
+    spread: { value: new Vector2() },
+    view: { value: new Vector2() },
+    pixel: { value: 0.001 },
+    scale: { value: 1 },
+    dot_: { value: 2 },
+    now: { value: 0 },
+    flight: { value: FLIGHT_MS },
+    landing: { value: LANDING_MS },
+    highest: { value: HIGHEST },
+  } satisfies Uniforms;
+
+  constructor(canvas: HTMLCanvasElement, private readonly ring: ArcRing, dots: readonly LatLon[]) {
+    this.renderer = new WebGLRenderer({ canvas, alpha: true, antialias: false, depth: false, stencil: false, powerPreference: 'high-performance' });
+    this.renderer.setClearColor(0, 0);
+    this.scene.matrixWorldAutoUpdate = false;
+    this.orders = new InstancedBufferAttribute(ring.words, WORDS);
+    this.orders.setUsage(DynamicDrawUsage);
+    this.add(new Mesh(square(), this.material(shaders.ball, 'opaque')));
+    this.add(new Points(points(dots), this.material(shaders.land, 'over')));
+    this.add(new Mesh(this.perOrder(ringShape()), this.material(shaders.rings, 'light')));
+    this.add(new Mesh(this.perOrder(ribbonShape()), this.material(shaders.arcs, 'light')));
+  }
+
+  /** Draw calls of the last frame. */
+  get draws(): number {
+    return this.renderer.info.render.calls;
+  }
+
+  private add(object: Object3D): void {
+    object.frustumCulled = false;
+    object.renderOrder = this.scene.children.length;
+    this.scene.add(object);
+  }
+
+  private perOrder(geometry: InstancedBufferGeometry): InstancedBufferGeometry {
+    geometry.setAttribute('order', this.orders);
+    this.instanced.push(geometry);
+    return geometry;
+  }
+
+  private material(source: { vertex: string; fragment: string }, how: 'opaque' | 'over' | 'light'): RawShaderMaterial {
+    return new RawShaderMaterial({
+      glslVersion: GLSL3,
+      vertexShader: source.vertex,
+      fragmentShader: source.fragment,
+      uniforms: this.uniforms,
+      depthTest: false,
+      depthWrite: false,
+      transparent: how !== 'opaque',
+      blending: how === 'opaque' ? NoBlending : CustomBlending,
+      blendEquation: AddEquation,
+      blendSrc: OneFactor,
+      blendDst: how === 'light' ? OneFactor : OneMinusSrcAlphaFactor,
+      blendSrcAlpha: OneFactor,
+      blendDstAlpha: OneMinusSrcAlphaFactor,
+    });
+  }
+
+  /** Fits the canvas: CSS pixels and pixels per CSS pixel. */
+  resize(width: number, height: number, ratio: number, orbit: Orbit): void {
+    this.renderer.setPixelRatio(ratio);
+    this.renderer.setSize(width, height, false);
+    this.camera.aspect = width / height;
+    this.camera.updateProjectionMatrix();
+    orbit.shape(width / height);
+    const tan = Math.tan((FIELD / 2) * (Math.PI / 180));
+    this.uniforms.spread.value.set(tan * this.camera.aspect, tan);
+    this.uniforms.view.value.set((width * ratio) / 2, (height * ratio) / 2);
+    this.uniforms.scale.value = ratio;
+  }
+
+  /** Puts the sun where it stands at a time, in milliseconds since 1970. */
+  sunAt(ms: number): void {
+    const { lat, lon } = subsolar(ms);
+    const v = [0, 0, 0];
+    toVector(lat, lon, v);
+    this.uniforms.sun.value.fromArray(v);
+  }
+
+  /** Draws one frame at `now` of the globe's clock. */
+  draw(orbit: Orbit, now: number): void {
+    this.camera.position.copy(orbit.position);
+    this.camera.up.copy(orbit.up);
+    this.camera.lookAt(0, 0, 0);
+    this.camera.updateMatrixWorld();
+    this.uniforms.eye.value.copy(orbit.position);
+    this.uniforms.right.value.copy(orbit.right);
+    this.uniforms.up.value.copy(orbit.up);
+    this.uniforms.now.value = Math.round(now) >>> 0;
+    // A pixel at the limb, in radii, from which all sizes on the ground follow.
+    const radiusPixels = this.uniforms.view.value.y / (orbit.distance * this.uniforms.spread.value.y);
+    this.uniforms.pixel.value = 0.75 / radiusPixels;
+    this.uniforms.dot_.value = Math.max(1.15 * this.uniforms.scale.value, radiusPixels * 0.0088);
+    this.ring.takeDirty((from, count) => {
+      this.orders.clearUpdateRanges();
+      this.orders.addUpdateRange(from * WORDS, count * WORDS);
+      this.orders.needsUpdate = true;
+    });
+    for (const geometry of this.instanced) geometry.instanceCount = this.ring.limit;
+    this.renderer.render(this.scene, this.camera);
+  }
+
+  dispose(): void {
+    this.scene.traverse((object) => {
+      if (object instanceof Mesh || object instanceof Points) {
+        object.geometry.dispose();
+        (object.material as RawShaderMaterial).dispose();
+      }
+    });
+    this.renderer.dispose();
+    this.renderer.forceContextLoss();
+  }
+}
+
+/** The rectangle that covers the canvas. */
+function square(): BufferGeometry {
+  const geometry = new BufferGeometry();
+  geometry.setAttribute('position', new BufferAttribute(new Float32Array([-1, -1, 0, 3, -1, 0, -1, 3, 0]), 3));
+  return geometry;
+}
+
+function points(dots: readonly LatLon[]): BufferGeometry {
+  const positions = new Float32Array(dots.length * 3);
+  dots.forEach((dot, i) => toVector(dot.lat, dot.lon, positions, i * 3));
+  const geometry = new BufferGeometry();
+  geometry.setAttribute('position', new BufferAttribute(positions, 3));
+  return geometry;
+}
+
+/** A ribbon from tail (x 0) to head (x 1), and a cap beyond the head (z 1). */
+function ribbonShape(): InstancedBufferGeometry {
+  const positions: number[] = [];
+  const index: number[] = [];
+  for (let i = 0; i <= PIECES + 1; i++) {
+    const x = Math.min(1, i / PIECES);
+    const z = i > PIECES ? 1 : 0;
+    positions.push(x, -1, z, x, 1, z);
+    if (i > 0) index.push(2 * i - 2, 2 * i - 1, 2 * i, 2 * i, 2 * i - 1, 2 * i + 1);
+  }
+  return shape(positions, index);
+}
+
+/** Two squares: one on the ground where the arc starts (z 0), one where it lands (z 1). */
+function ringShape(): InstancedBufferGeometry {
+  const positions: number[] = [];
+  for (const z of [0, 1]) positions.push(-1, -1, z, 1, -1, z, 1, 1, z, -1, 1, z);
+  return shape(positions, [0, 1, 2, 0, 2, 3, 4, 5, 6, 4, 6, 7]);
+}
+
+function shape(positions: number[], index: number[]): InstancedBufferGeometry {
+  const geometry = new InstancedBufferGeometry();
+  geometry.setAttribute('position', new BufferAttribute(new Float32Array(positions), 3));
+  geometry.setIndex(index);
+  return geometry;
+}

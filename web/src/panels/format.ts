@@ -1,0 +1,123 @@
+import type { Figure } from '../client/records.ts';
+
+/** A figure as it is written: the number, and a unit that stands beside it. */
+export interface Written {
+  readonly number: string;
+  readonly unit: string;
+}
+
+/** From here on figures are shortened ("109.1M"): longer ones do not fit their column. */
+const SHORTEN = 100_000_000;
+
+/**
+ * Writes figures in a locale. Formatters are made once: making one costs more
+ * than a thousand uses.
+ */
+export class Format {
+  private readonly made = new Map<string, Intl.NumberFormat>();
+
+  constructor(readonly locale: string | undefined = undefined) {}
+
+  /**
+   * Writes a figure. `basis` decides scale and precision, so that a number that
+   * runs up to its goal does not change its unit on the way.
+   */
+  figure(figure: Figure, value: number, currency: string, basis = value): Written {
+    switch (figure) {
+      case 'sales':
+        return { number: this.money(value, currency, basis), unit: '' };
+      case 'orders':
+      case 'shoppers':
+        return { number: this.count(value, basis), unit: '' };
+      case 'distance_m':
+        return { number: this.count(value / 1_000, basis / 1_000, basis < 100_000 ? 1 : 0), unit: 'km' };
+      case 'carbon_g':
+        return this.mass(value, basis);
+    }
+  }
+
+  /** Writes minor units of a currency; whole units only from a thousand on. */
+  money(minor: number, currency: string, basis = minor): string {
+    const digits = this.exponent(currency);
+    const unit = 10 ** digits;
+    const size = Math.abs(basis / unit);
+    const fraction = size >= 1_000 ? 0 : digits;
+    return this.number(`money ${currency} ${size >= SHORTEN} ${fraction}`, {
+      style: 'currency',
+      currency,
+      currencyDisplay: 'narrowSymbol',
+      ...(size >= SHORTEN ? short : { minimumFractionDigits: fraction, maximumFractionDigits: fraction }),
+    }).format(minor / unit);
+  }
+
+  count(value: number, basis = value, fraction = 0): string {
+    const shorten = Math.abs(basis) >= SHORTEN;
+    return this.number(`count ${shorten} ${fraction}`, {
+      ...(shorten ? short : { minimumFractionDigits: fraction, maximumFractionDigits: fraction }),
+    }).format(value);
+  }
+
+  /** Writes grams as kilograms, from ten tonnes on as tonnes. */
+  mass(grams: number, basis = grams): Written {
+    if (basis >= 10_000_000) return { number: this.count(grams / 1e6, basis / 1e6, basis < 1e9 ? 2 : 0), unit: 't' };
+    return { number: this.count(grams / 1_000, basis / 1_000, basis < 100_000 ? 1 : 0), unit: 'kg' };
+  }
+
+  /** A figure in few characters, for peaks and totals. */
+  brief(figure: Figure, value: number, currency: string): string {
+    switch (figure) {
+      case 'sales':
+        return this.number(`brief money ${currency}`, { style: 'currency', currency, currencyDisplay: 'narrowSymbol', ...short }).format(
+          value / 10 ** this.exponent(currency),
+        );
+      case 'distance_m':
+        return `${this.number('brief', short).format(value / 1_000)} km`;
+      case 'carbon_g':
+        return value >= 1e6 ? `${this.number('brief', short).format(value / 1e6)} t` : `${this.number('brief', short).format(value / 1_000)} kg`;
+      default:
+        return this.number('brief', short).format(value);
+    }
+  }
+
+  /** A change in per cent, always with its sign. */
+  change(percent: number): string {
+    return this.number('change', { style: 'percent', signDisplay: 'exceptZero', maximumFractionDigits: 0 }).format(percent / 100);
+  }
+
+  /** Hours and minutes by the clock of this machine. */
+  time(iso: string): string {
+    return new Date(iso).toLocaleTimeString(this.locale, { hour: '2-digit', minute: '2-digit' });
+  }
+
+  /** A day where it is not today, and the time. */
+  moment(iso: string, now: number): string {
+    const then = new Date(iso);
+    if (then.toDateString() === new Date(now).toDateString()) return this.time(iso);
+    return then.toLocaleString(this.locale, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' });
+  }
+
+  /** How many digits the minor unit of a currency has (ISO 4217; ECMA-402 CurrencyDigits). */
+  exponent(currency: string): number {
+    return this.number(`exponent ${currency}`, { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
+  }
+
+  private number(name: string, options: Intl.NumberFormatOptions): Intl.NumberFormat {
+    let made = this.made.get(name);
+    if (made === undefined) this.made.set(name, (made = safely(this.locale, options)));
+    return made;
+  }
+}
+
+const short: Intl.NumberFormatOptions = { notation: 'compact', minimumFractionDigits: 1, maximumFractionDigits: 2 };
+
+/** A formatter, also where a record names a currency that is not even shaped like one. */
+function safely(locale: string | undefined, options: Intl.NumberFormatOptions): Intl.NumberFormat {
+  try {
+    return new Intl.NumberFormat(locale, options);
+  } catch {
+    return new Intl.NumberFormat(locale, { ...options, currency: 'XXX' });
+  }
+}
+
+/** The formats of this browser. */
+export const format = new Format();

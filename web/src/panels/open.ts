@@ -1,0 +1,8 @@
+import { connect } from '../client/index.ts';
+import { Live, SCOPE } from './live.svelte.ts';
+
+/** Opens the page's stream, at the endpoint beside the page. */
+export function openLive(): Live {
+  const url = new URL('v1/events', document.baseURI).href;
+  return new Live(connect({ url, topics: ['metrics', 'history', 'trending', 'shipments'], keys: [SCOPE] }));
+}
