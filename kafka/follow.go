@@ -1,0 +1,360 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Bounds of a follower. What it holds at most is one answer being delivered
+// and one in flight per broker, each of maxBytes compressed plus at most one
+// batch per partition that alone exceeds partitionBytes.
+const (
+	defaultFetchBytes     = 8 << 20
+	defaultPartitionBytes = 1 << 20
+	fetchWait             = 250 * time.Millisecond
+	metadataEvery         = 3 * time.Second
+	backoffFirst          = 100 * time.Millisecond
+	backoffMost           = 2 * time.Second
+	repeatLogEvery        = 30 * time.Second
+	leaderlessAfter       = 5 * time.Second
+)
+
+// followConfig says what a follower reads.
+type followConfig struct {
+	topics         []followTopic
+	maxBytes       int32
+	partitionBytes int32
+	refresh        time.Duration
+}
+
+// followTopic is one topic and where its partitions are begun.
+type followTopic struct {
+	name string
+	// state topics are read again from their start when their log was cut.
+	state bool
+	// offsets are where partitions begin; those that are absent begin at start.
+	offsets map[int32]int64
+	start   start
+}
+
+// start is where a partition without an offset begins: at the earliest record,
+// or, when set, at the earlier of back offsets before the end and the first
+// record of the last age. It holds for partitions there at the first look;
+// those that are added later begin at 0.
+type start struct {
+	back int64
+	age  time.Duration
+}
+
+func (s start) earliest() bool { return s.back == 0 && s.age == 0 }
+
+// follower reads every partition of some topics: the fetch loop under Tail,
+// Reader, ReadState and Watch. It is a passive state machine. Whoever owns it
+// calls next in one goroutine; next hands requests to short-lived goroutines,
+// one per broker at a time, and turns their answers into deliveries. Issuing
+// the next Fetch before the last answer is delivered keeps broker and caller
+// busy together, and not issuing one until the caller comes back is the
+// back-pressure.
+//
+// Partitions fail alone: one without leader, or whose broker does not answer,
+// is tried again with back-off while the others go on.
+type follower struct {
+	// Immutable.
+	cfg     followConfig
+	cl      *kgo.Client
+	decoder kgo.Decompressor
+	log     *slog.Logger
+	metrics *Metrics
+	ctx     context.Context // of the requests in flight; ended by close
+	cancel  context.CancelFunc
+	answers chan answer
+	flights sync.WaitGroup
+
+	// Owned by the goroutine that calls next.
+	topics     []*topic
+	brokers    map[int32]*broker
+	ready      []delivery
+	metaFlight bool
+	metaAt     time.Time // when metadata is due
+	metaFails  int
+	quiet      map[string]time.Time // log lines lately written
+}
+
+// topic is a followed topic as the cluster last described it.
+type topic struct {
+	followTopic
+	id         [16]byte // zero until first seen
+	generation int      // how often it was recreated
+	partitions []*partition
+}
+
+// partition is one followed partition.
+type partition struct {
+	topic  *topic
+	number int32
+	leader int32 // -1: none
+
+	next    int64 // next offset wanted; unresolved: not known yet
+	begun   bool  // next was checked against the log's range; false again when a fetch says it is outside
+	first   bool  // there at the first look at the topic
+	end     int64 // last stable offset when next was checked
+	high    int64 // high watermark at the last fetch
+	caught  bool  // end has been reached once
+	drained bool  // as last delivered: nothing was left in the log
+	shown   bool  // drained has been delivered at all
+	paused  bool
+	flying  bool      // part of the request under way
+	failing int       // requests failed in a row
+	damaged int       // answers in a row that could not be decoded at next
+	hollow  int       // empty answers in a row though the log goes on
+	retryAt time.Time // not before
+	noLeadT time.Time // since when there is no leader
+	told    bool      // leaderless was reported
+	lag     prometheus.Gauge
+}
+
+// unresolved is the next of a partition whose start offset is not known.
+const unresolved = -1
+
+// broker tells whether a request is under way; there is at most one.
+type broker struct {
+	flight bool
+	turn   int // rotates the order of partitions, so that each comes first at times
+}
+
+// delivery is what next reports. Exactly one of its kinds applies.
+type delivery struct {
+	kind      deliveryKind
+	topic     *topic
+	partition *partition
+	records   []Record
+	from, to  int64 // to: the position from now on; from: lost and skipped, the position before
+	caughtUp  bool  // records: the log holds nothing beyond to
+}
+
+type deliveryKind uint8
+
+const (
+	deliverTopic    deliveryKind = iota // described for the first time, recreated, or grown
+	deliverRecords                      // the position moved, with or without records, or caughtUp changed
+	deliverCaughtUp                     // the end seen at the start was reached; once
+	deliverLost                         // the log does not hold offset from; reading goes on at to
+	deliverSkipped                      // offsets from to to hold a batch that cannot be decoded
+	deliverNoLeader                     // the partition has been without leader for leaderlessAfter
+)
+
+// answer is what a request brought back.
+type answer struct {
+	broker     int32 // -1: metadata
+	partitions []*partition
+	apply      func()
+}
+
+// newFollower returns a follower that has not yet connected.
+func newFollower(c Config, cfg followConfig) (*follower, error) {
+	cl, err := c.newClient()
+	if err != nil {
+		return nil, err
+	}
+	decoder, ok := cl.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
+	if !ok {
+		cl.Close()
+		return nil, errors.New("kafka client offers no decompressor")
+	}
+	if cfg.maxBytes == 0 {
+		cfg.maxBytes = defaultFetchBytes
+	}
+	if cfg.partitionBytes == 0 {
+		cfg.partitionBytes = defaultPartitionBytes
+	}
+	if cfg.refresh == 0 {
+		cfg.refresh = metadataEvery
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	f := &follower{
+		cfg: cfg, cl: cl, decoder: codec{decoder}, log: c.logger(), metrics: c.metrics(),
+		ctx: ctx, cancel: cancel, answers: make(chan answer),
+		brokers: map[int32]*broker{}, quiet: map[string]time.Time{},
+	}
+	for _, t := range cfg.topics {
+		f.topics = append(f.topics, &topic{followTopic: t})
+	}
+	return f, nil
+}
+
+// close ends all requests and waits for them.
+func (f *follower) close() {
+	f.cancel()
+	f.flights.Wait()
+	f.cl.Close()
+}
+
+// next blocks until there is something to deliver.
+func (f *follower) next(ctx context.Context) (delivery, error) {
+	for {
+		if len(f.ready) > 0 {
+			d := f.ready[0]
+			f.ready[0] = delivery{}
+			f.ready = f.ready[1:]
+			return d, nil
+		}
+		f.ready = nil
+		wake := f.dispatch(time.Now())
+		timer := time.NewTimer(wake)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return delivery{}, ctx.Err()
+		case a := <-f.answers:
+			timer.Stop()
+			f.land(a)
+			f.dispatch(time.Now())
+		case <-timer.C:
+		}
+	}
+}
+
+// land takes over an answer. Its partitions are free for the next request, also
+// those that were meanwhile led away to another broker or recreated.
+func (f *follower) land(a answer) {
+	if a.broker >= 0 {
+		f.brokers[a.broker].flight = false
+	} else {
+		f.metaFlight = false
+	}
+	for _, p := range a.partitions {
+		p.flying = false
+	}
+	a.apply()
+}
+
+// current reports whether p is still followed: its topic was not recreated
+// while a request about it was under way.
+func (f *follower) current(p *partition) bool {
+	ps := p.topic.partitions
+	return int(p.number) < len(ps) && ps[p.number] == p
+}
+
+// dispatch starts every request that can be started and returns how long to
+// wait for the next one that cannot yet.
+func (f *follower) dispatch(now time.Time) time.Duration {
+	wake := f.cfg.refresh
+	later := func(at time.Time) {
+		if d := at.Sub(now); d > 0 && d < wake {
+			wake = d
+		}
+	}
+	if !f.metaFlight {
+		if now.Before(f.metaAt) {
+			later(f.metaAt)
+		} else {
+			f.requestMetadata()
+		}
+	}
+	byLeader := map[int32][]*partition{}
+	for _, t := range f.topics {
+		for _, p := range t.partitions {
+			switch {
+			case p.leader < 0:
+				f.noticeLeaderless(p, now)
+				later(p.noLeadT.Add(leaderlessAfter))
+			case p.paused, p.flying:
+			case now.Before(p.retryAt):
+				later(p.retryAt)
+			default:
+				byLeader[p.leader] = append(byLeader[p.leader], p)
+			}
+		}
+	}
+	for id, ps := range byLeader {
+		if f.brokers[id] == nil {
+			f.brokers[id] = &broker{}
+		}
+		if b := f.brokers[id]; !b.flight {
+			f.requestFrom(id, b, ps)
+		}
+	}
+	return max(wake, time.Millisecond)
+}
+
+// requestFrom resolves start offsets first, because a fetch may wait on the
+// broker for fetchWait.
+func (f *follower) requestFrom(id int32, b *broker, ps []*partition) {
+	var resolve, fetch []*partition
+	for _, p := range ps {
+		if !p.begun {
+			resolve = append(resolve, p)
+		} else {
+			fetch = append(fetch, p)
+		}
+	}
+	b.flight = true
+	if len(resolve) > 0 {
+		f.requestOffsets(id, resolve)
+		return
+	}
+	b.turn++
+	turn := b.turn % len(fetch)
+	f.requestRecords(id, append(fetch[turn:len(fetch):len(fetch)], fetch[:turn]...))
+}
+
+// fly runs a request about ps in its own goroutine and hands back what to do
+// with the answer; done runs in the goroutine that calls next.
+func (f *follower) fly(broker int32, ps []*partition, request func(ctx context.Context) (done func())) {
+	for _, p := range ps {
+		p.flying = true
+	}
+	f.flights.Add(1)
+	go func() {
+		defer f.flights.Done()
+		done := request(f.ctx)
+		select {
+		case f.answers <- answer{broker, ps, done}:
+		case <-f.ctx.Done():
+		}
+	}()
+}
+
+// fail puts a partition off and asks for metadata: most failures mean that
+// leadership has moved.
+func (f *follower) fail(p *partition, err error) {
+	p.failing++
+	p.retryAt = time.Now().Add(backoff(p.failing))
+	f.metrics.fetchErrors.WithLabelValues(p.topic.name).Inc()
+	f.refreshSoon()
+	f.sayRarely(fmt.Sprintf("%s/%d", p.topic.name, p.number), "partition cannot be read now; retrying",
+		"topic", p.topic.name, "partition", p.number, "broker", p.leader, "err", err)
+}
+
+// refreshSoon moves the next metadata request forward, within bounds.
+func (f *follower) refreshSoon() {
+	soon := time.Now().Add(backoff(f.metaFails + 1))
+	if soon.Before(f.metaAt) {
+		f.metaAt = soon
+	}
+}
+
+// sayRarely logs a warning unless the same subject was logged lately. The map
+// holds at most one entry per partition and topic followed.
+func (f *follower) sayRarely(subject, msg string, args ...any) {
+	if now := time.Now(); now.Sub(f.quiet[subject]) >= repeatLogEvery {
+		f.quiet[subject] = now
+		f.log.Warn(msg, args...)
+	}
+}
+
+// backoff doubles from backoffFirst to backoffMost.
+func backoff(failures int) time.Duration {
+	d := backoffFirst
+	for i := 1; i < failures && d < backoffMost; i++ {
+		d *= 2
+	}
+	return min(d, backoffMost)
+}

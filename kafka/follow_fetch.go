@@ -1,0 +1,259 @@
+package kafka
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// readCommitted is the isolation level of all reading.
+const readCommitted = 1
+
+// Bounds of patience with one offset: how often a batch is fetched before it
+// is held to be damaged, and an answer must be empty before a gap is.
+const (
+	triesOfDamaged = 2
+	triesOfHollow  = 3
+)
+
+// fetched is one partition of a fetch answer, decoded.
+type fetched struct {
+	records []Record
+	wanted  int64
+	next    int64
+	high    int64
+	stable  int64
+	bytes   int
+	err     error // the broker's word on the partition
+	// damage: the batch at wanted cannot be decoded; past is the offset after it.
+	damage error
+	past   int64
+}
+
+// requestRecords fetches ps from their leader. Answers are decoded in the
+// request's goroutine, beside whatever the caller does with earlier ones.
+func (f *follower) requestRecords(leader int32, ps []*partition) {
+	req := f.fetchRequest(ps)
+	asked := make(map[partitionName]int, len(ps))
+	names := map[[16]byte]string{}
+	got := make([]fetched, len(ps))
+	for i, p := range ps {
+		asked[partitionName{p.topic.name, p.number}] = i
+		names[p.topic.id] = p.topic.name
+		got[i] = fetched{wanted: p.next, next: p.next, err: errNotAnswered}
+	}
+	f.fly(leader, ps, func(ctx context.Context) func() {
+		resp, err := f.cl.Broker(int(leader)).Request(ctx, req)
+		if err == nil {
+			err = kerr.ErrorForCode(resp.(*kmsg.FetchResponse).ErrorCode)
+		}
+		if err == nil {
+			for _, rt := range resp.(*kmsg.FetchResponse).Topics {
+				name := rt.Topic
+				if name == "" { // since version 13 topics go by their id
+					name = names[rt.TopicID]
+				}
+				for j := range rt.Partitions {
+					rp := &rt.Partitions[j]
+					if i, ok := asked[partitionName{name, rp.Partition}]; ok {
+						got[i] = f.decode(name, got[i].wanted, rp)
+					}
+				}
+			}
+		}
+		return func() { f.applyFetch(ps, got, err) }
+	})
+}
+
+// errNotAnswered stands for a partition that the answer left out.
+var errNotAnswered = errors.New("the answer leaves the partition out")
+
+// fetchRequest asks for ps in their order, each topic once.
+func (f *follower) fetchRequest(ps []*partition) *kmsg.FetchRequest {
+	req := kmsg.NewPtrFetchRequest()
+	req.MaxWaitMillis = int32(fetchWait / time.Millisecond)
+	req.MinBytes = 1
+	req.MaxBytes = f.cfg.maxBytes
+	req.IsolationLevel = readCommitted
+	topics := map[string]int{}
+	for _, p := range ps {
+		i, ok := topics[p.topic.name]
+		if !ok {
+			i = len(req.Topics)
+			topics[p.topic.name] = i
+			rt := kmsg.NewFetchRequestTopic()
+			rt.Topic = p.topic.name
+			rt.TopicID = p.topic.id
+			req.Topics = append(req.Topics, rt)
+		}
+		rp := kmsg.NewFetchRequestTopicPartition()
+		rp.Partition = p.number
+		rp.FetchOffset = p.next
+		rp.PartitionMaxBytes = f.cfg.partitionBytes
+		req.Topics[i].Partitions = append(req.Topics[i].Partitions, rp)
+	}
+	return req
+}
+
+// decode unpacks one partition of an answer.
+func (f *follower) decode(name string, wanted int64, rp *kmsg.FetchResponseTopicPartition) fetched {
+	out := fetched{
+		wanted: wanted, next: wanted, high: rp.HighWatermark, stable: rp.LastStableOffset,
+		bytes: len(rp.RecordBatches), err: kerr.ErrorForCode(rp.ErrorCode),
+	}
+	if out.err != nil || len(rp.RecordBatches) == 0 {
+		return out
+	}
+	fp, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
+		Offset: wanted, IsolationLevel: kgo.ReadCommitted(), Topic: name, Partition: rp.Partition,
+	}, rp, f.decoder, nil)
+	out.next = next
+	out.records = make([]Record, len(fp.Records))
+	for i, r := range fp.Records {
+		out.records[i] = fromKgo(r)
+	}
+	if next == wanted {
+		if past, whole := batchAt(rp.RecordBatches, wanted); whole {
+			out.past, out.damage = past, fp.Err
+			if out.damage == nil {
+				out.damage = errDamaged
+			}
+		}
+	}
+	return out
+}
+
+// codec marks the errors of decompression, which the client library does not
+// tell apart from others in public.
+type codec struct{ kgo.Decompressor }
+
+// codecError is an error of decompression.
+type codecError struct{ error }
+
+func (e codecError) Unwrap() error { return e.error }
+
+// Decompress implements [kgo.Decompressor].
+func (c codec) Decompress(src []byte, kind kgo.CompressionCodecType) ([]byte, error) {
+	out, err := c.Decompressor.Decompress(src, kind)
+	if err != nil {
+		return nil, codecError{err}
+	}
+	return out, nil
+}
+
+// errDamaged stands for a batch whose records do not add up.
+var errDamaged = errors.New("records end before the batch does")
+
+// Places in a record batch: base offset (8 bytes), length (4), leader epoch
+// (4), magic (1), checksum (4), attributes (2), last offset delta (4).
+// https://kafka.apache.org/documentation/#recordbatch
+const (
+	batchLengthAt  = 8
+	batchPreamble  = 12
+	batchMagicAt   = 16
+	batchLastDelta = 23
+	batchHeaderLen = 27
+)
+
+// batchAt finds the batch that holds offset and returns the offset after it.
+// It is whole only if all its bytes are in b: the last batch of an answer may
+// be cut off, which is no damage.
+func batchAt(b []byte, offset int64) (past int64, whole bool) {
+	for len(b) >= batchHeaderLen {
+		length := int64(int32(binary.BigEndian.Uint32(b[batchLengthAt:]))) + batchPreamble
+		if length < batchHeaderLen || length > int64(len(b)) {
+			return 0, false
+		}
+		base := int64(binary.BigEndian.Uint64(b))
+		past := base + 1
+		if b[batchMagicAt] == 2 {
+			past = base + int64(int32(binary.BigEndian.Uint32(b[batchLastDelta:]))) + 1
+		}
+		if past > offset {
+			return past, true
+		}
+		b = b[length:]
+	}
+	return 0, false
+}
+
+// applyFetch moves positions and queues what is to be delivered.
+func (f *follower) applyFetch(ps []*partition, got []fetched, err error) {
+	empty := true
+	for i := range got {
+		empty = empty && got[i].bytes == 0
+	}
+	for i, p := range ps {
+		g := &got[i]
+		switch {
+		case !f.current(p) || p.paused:
+		case err != nil:
+			f.fail(p, err)
+		case errors.Is(g.err, kerr.OffsetOutOfRange):
+			p.begun = false
+		case g.err != nil:
+			f.fail(p, g.err)
+		case g.damage != nil:
+			f.stepOver(p, g)
+		default:
+			f.advance(p, g, empty)
+		}
+	}
+}
+
+// advance takes over a good answer. An answer that stays empty although the
+// log goes on means a gap up to its end, left by compaction or deletion.
+func (f *follower) advance(p *partition, g *fetched, empty bool) {
+	p.failing, p.damaged = 0, 0
+	p.high = g.high
+	if empty && g.next < g.stable {
+		if p.hollow++; p.hollow >= triesOfHollow {
+			p.hollow = 0
+			g.next = g.stable
+		}
+	} else {
+		p.hollow = 0
+	}
+	p.next = g.next
+	p.lag.Set(float64(max(0, g.high-g.next)))
+	if n := len(g.records); n > 0 {
+		f.metrics.recordsRead.WithLabelValues(p.topic.name).Add(float64(n))
+	}
+	if g.bytes > 0 {
+		f.metrics.bytesRead.WithLabelValues(p.topic.name).Add(float64(g.bytes))
+	}
+	drained := g.next >= g.high
+	if len(g.records) > 0 || g.next != g.wanted || drained != p.drained || !p.shown {
+		p.drained, p.shown = drained, true
+		f.ready = append(f.ready, delivery{
+			kind: deliverRecords, topic: p.topic, partition: p, records: g.records,
+			from: g.wanted, to: g.next, caughtUp: drained,
+		})
+	}
+	f.noticeEnd(p)
+}
+
+// stepOver leaves a batch behind that cannot be decoded, once fetching it again
+// has not helped: one poisoned batch must not stop a partition.
+func (f *follower) stepOver(p *partition, g *fetched) {
+	if p.damaged++; p.damaged < triesOfDamaged {
+		return
+	}
+	reason := skipCorrupt
+	var codec codecError
+	if errors.As(g.damage, &codec) {
+		reason = skipCompression
+	}
+	f.log.Error("batch cannot be decoded and is stepped over", "topic", p.topic.name, "partition", p.number,
+		"from", g.wanted, "to", g.past, "reason", string(reason), "err", g.damage)
+	f.metrics.batchesSkipped.WithLabelValues(p.topic.name, string(reason)).Inc()
+	g.next = g.past
+	g.damage = nil
+	f.ready = append(f.ready, delivery{kind: deliverSkipped, topic: p.topic, partition: p, from: g.wanted, to: g.past})
+	f.advance(p, g, false)
+}

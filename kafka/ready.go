@@ -1,0 +1,84 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// readyEvery is how often WaitReady asks.
+const readyEvery = time.Second
+
+// WaitReady blocks until a broker answers, logging a warning at first and every
+// 30 s. The error is that of ctx, or a broker's refusal that waiting would not
+// change: a wrong password, a certificate that does not verify.
+func WaitReady(ctx context.Context, c Config) error {
+	cl, err := c.newClient(kgo.RequestRetries(0))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	addrs := strings.Join(c.Brokers, ",")
+	var said time.Time
+	for {
+		attempt, cancel := context.WithTimeout(ctx, dialTimeout)
+		_, err := kmsg.NewPtrMetadataRequest().RequestWith(attempt, cl)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if isRefused(err) {
+			return fmt.Errorf("kafka %s: %w", addrs, err)
+		}
+		if now := time.Now(); now.Sub(said) >= repeatLogEvery {
+			said = now
+			c.logger().Warn(fmt.Sprintf("kafka %s does not answer; retrying every %s", addrs, readyEvery), "err", err)
+		}
+		if err := pause(ctx, readyEvery); err != nil {
+			return fmt.Errorf("wait for kafka %s: %w", addrs, err)
+		}
+	}
+}
+
+// pause waits for d or the end of ctx, whose error it returns.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// requireTopic waits for a broker and returns ErrNoTopic if it has no such topic.
+func (c Config) requireTopic(ctx context.Context, topic string) error {
+	if err := WaitReady(ctx, c); err != nil {
+		return err
+	}
+	cl, err := c.newClient()
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	req := kmsg.NewPtrMetadataRequest()
+	rt := kmsg.NewMetadataRequestTopic()
+	rt.Topic = kmsg.StringPtr(topic)
+	req.Topics = append(req.Topics, rt)
+	resp, err := req.RequestWith(ctx, cl)
+	if err != nil {
+		return err
+	}
+	for _, rt := range resp.Topics {
+		if rt.ErrorCode == kerr.UnknownTopicOrPartition.Code {
+			return ErrNoTopic
+		}
+	}
+	return nil
+}
