@@ -1,0 +1,199 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Verifier turns tokens into permits. [New] makes it, [Verifier.Run] keeps it
+// fresh; the other methods are safe for concurrent use.
+type Verifier struct {
+	// immutable
+	config  Config
+	expect  expectation
+	cache   *cache
+	fetch   *fetcher // nil unless the keys come from an address
+	metrics *metrics
+	rooms   sync.Pool // of *room
+
+	state atomic.Pointer[state]
+
+	mu      sync.Mutex // held to replace state
+	keysRaw []byte     // what the key file held; guarded by mu
+	goneRaw []byte     // what the file of revocations held; guarded by mu
+}
+
+// state is what permits depend on. Immutable; replaced as a whole.
+type state struct {
+	keys       *keySet
+	revoked    *revocations
+	generation uint64
+}
+
+// New checks the configuration and reads the files it names. Keys at an address
+// are not there before [Verifier.Run] has fetched them; see [Verifier.Ready].
+func New(c Config) (*Verifier, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	c = c.withDefaults()
+	v := &Verifier{
+		config: c,
+		expect: expectation{issuer: c.Issuer, audience: c.Audience, leeway: c.Leeway},
+		cache:  newCache(c.CacheBytes),
+		rooms:  sync.Pool{New: func() any { return new(room) }},
+	}
+	v.state.Store(&state{keys: &keySet{strict: c.JWKSURL != ""}, revoked: &revocations{}})
+	v.metrics = newMetrics(v)
+	if c.JWKSURL != "" {
+		v.fetch = newFetcher(c.JWKSURL, c.JWKSRefresh, c.Logger, v.useKeys)
+	}
+	if err := errors.Join(v.loadKeys(), v.loadRevocations()); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// Ready says whether there are keys. Until then every token is refused with
+// [ProblemUnavailable]; a server had better not listen yet.
+func (v *Verifier) Ready() bool { return len(v.state.Load().keys.keys) > 0 }
+
+// Generation changes whenever keys or revocations do. Whoever holds permits for
+// long asks [Verifier.Revoked] about each of them after it changed.
+func (v *Verifier) Generation() uint64 { return v.state.Load().generation }
+
+// Revoked says whether a permit no longer counts although it has not expired:
+// its token or its subject was revoked, or the key that verified it was
+// withdrawn. Anonymous permits are never revoked.
+func (v *Verifier) Revoked(p *Permit) bool {
+	if p.anonymous {
+		return false
+	}
+	st := v.state.Load()
+	return !st.keys.has(p.key) || st.revoked.hit(p)
+}
+
+// room is what verifying a token needs for a while.
+type room struct {
+	text [MaxTokenBytes]byte // the token
+	part [MaxTokenBytes]byte // its header, then its claims, decoded
+	sum  [1024 + 1]byte      // its signature, decoded; RSA of MaxRSABits fills it
+	keys [maxTried]*key
+}
+
+// Verify returns the permit that a token gives. The error is a [*Refusal]. A
+// token whose kid is not known to a set from an address may wait up to two
+// seconds for the set to be fetched; ctx ends that wait.
+func (v *Verifier) Verify(ctx context.Context, token string) (*Permit, error) {
+	p, cached, err := v.verify(ctx, token)
+	var r *Refusal
+	switch {
+	case errors.As(err, &r):
+		v.metrics.verified.WithLabelValues(string(r.Problem)).Inc()
+		return nil, r
+	case cached:
+		v.metrics.cached.Inc()
+	default:
+		v.metrics.ok.Inc()
+	}
+	return p, nil
+}
+
+func (v *Verifier) verify(ctx context.Context, token string) (p *Permit, fromCache bool, err error) {
+	if len(token) > MaxTokenBytes {
+		return nil, false, refuse(ProblemMalformed, fmt.Sprintf("the token is longer than %d bytes", MaxTokenBytes), nil)
+	}
+	r := v.rooms.Get().(*room)
+	defer v.rooms.Put(r)
+	text := r.text[:copy(r.text[:], token)]
+	hash := tokenHash(sha256.Sum256(text))
+	st, now := v.state.Load(), time.Now()
+	if p := v.cache.get(hash, st.generation, now); p != nil {
+		return p, true, nil
+	}
+	p, err = v.judge(st, r, token, text, now)
+	if errors.As(err, new(errUnknownKey)) && v.fetch != nil {
+		v.fetch.await(ctx)
+		st, now = v.state.Load(), time.Now()
+		p, err = v.judge(st, r, token, text, now)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	v.cache.put(hash, st.generation, p)
+	return p, false, nil
+}
+
+// judge verifies a token: form, signature, claims, revocations, in this order,
+// so that nobody without a key learns what the later ones say.
+func (v *Verifier) judge(st *state, r *room, token string, text []byte, now time.Time) (*Permit, error) {
+	if len(st.keys.keys) == 0 {
+		return nil, refuse(ProblemUnavailable, "", nil)
+	}
+	dot := strings.IndexByte(token, '.')
+	last := strings.LastIndexByte(token, '.')
+	if dot <= 0 || last <= dot+1 || strings.IndexByte(token[dot+1:last], '.') >= 0 {
+		return nil, refuse(ProblemMalformed, "the token is not of three parts with a dot between each", nil)
+	}
+	k, err := v.signer(st.keys, r, token, text, dot, last)
+	if err != nil {
+		return nil, err
+	}
+	n, err := strictBase64.Decode(r.part[:], text[dot+1:last])
+	if err != nil {
+		return nil, refuse(ProblemClaims, "the claims are not base64url", err)
+	}
+	c, err := parseClaims(r.part[:n])
+	if err != nil {
+		return nil, refuse(ProblemClaims, "claims: "+err.Error(), err)
+	}
+	p, err := v.expect.permit(c, now)
+	if err != nil {
+		return nil, err
+	}
+	p.key = k.print
+	p.bytes = n // a permit holds no more than the claims it came from
+	if st.revoked.hit(p) {
+		return nil, refuse(ProblemRevoked, "", nil)
+	}
+	return p, nil
+}
+
+// strictBase64 refuses spare bits, so that a token can be written in one way only.
+var strictBase64 = base64.RawURLEncoding.Strict()
+
+// signer finds the key that signed the token.
+func (v *Verifier) signer(keys *keySet, r *room, token string, text []byte, dot, last int) (*key, error) {
+	n, err := strictBase64.Decode(r.part[:], text[:dot])
+	if err != nil {
+		return nil, refuse(ProblemMalformed, "the header is not base64url", err)
+	}
+	h, err := parseHeader(r.part[:n])
+	if err != nil {
+		return nil, refuse(ProblemMalformed, "", err)
+	}
+	if base64.RawURLEncoding.DecodedLen(len(text)-last-1) > len(r.sum) {
+		return nil, refuse(ProblemMalformed, "the signature is too long", nil)
+	}
+	size, err := strictBase64.Decode(r.sum[:], text[last+1:])
+	if err != nil {
+		return nil, refuse(ProblemMalformed, "the signature is not base64url", err)
+	}
+	candidates, err := keys.candidates(h, r.keys[:0])
+	if err != nil {
+		return nil, refuse(ProblemSignature, "", err)
+	}
+	for _, k := range candidates {
+		if err = k.verify(token[:last], text[:last], r.sum[:size]); err == nil {
+			return k, nil
+		}
+	}
+	return nil, refuse(ProblemSignature, "", fmt.Errorf("%d keys tried for %s: %w", len(candidates), h.alg, err))
+}
