@@ -1,0 +1,205 @@
+// Package classification reads and writes what is known of products as Parquet:
+// the file that livemap orders writes with --classification-out and that
+// livemap aggregate reads with --classification. Start at [Read] and [Write].
+//
+// The columns are product, title, category and, where a classification changes
+// over time, valid_from. Which entry is true of a product at which time is for
+// the reader of the entries to say, as is what becomes of products without one.
+package classification
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/parquet-go/parquet-go"
+
+	"livemap/orders"
+	"livemap/orders/internal/columns"
+)
+
+// Limits of a file. A file beyond MaxRows is refused; longer titles and
+// categories are cut at a character.
+const (
+	MaxRows          = 4_000_000
+	MaxTitleBytes    = 256
+	MaxCategoryBytes = 128
+)
+
+// Entry is what holds of a product from a point in time on.
+type Entry struct {
+	Product   string
+	Title     string      // empty where the file says NULL
+	Category  string      // empty where the file says NULL
+	ValidFrom orders.Time // 0, which is before all orders, where the file says NULL or does not say
+}
+
+// Read reads a file of size bytes, in batches, and returns its entries in the
+// order of the file. Products may be text or whole numbers. Rows whose product
+// is NULL or no id of an order's product are left out. Control characters in
+// texts become spaces.
+//
+// A file of another schema, with more than MaxRows rows, without rows, cut short
+// or otherwise damaged is an error.
+func Read(r io.ReaderAt, size int64) ([]Entry, error) {
+	entries, err := read(r, size, MaxRows)
+	if err != nil {
+		return nil, fmt.Errorf("classification: %w", err)
+	}
+	return entries, nil
+}
+
+func read(r io.ReaderAt, size, maxRows int64) ([]Entry, error) {
+	f, err := columns.Open(r, size)
+	if err != nil {
+		return nil, err
+	}
+	if f.Rows() == 0 {
+		return nil, errors.New("file has no rows")
+	}
+	if f.Rows() > maxRows {
+		return nil, fmt.Errorf("file has %d rows, at most %d are read", f.Rows(), maxRows)
+	}
+	c, err := choose(f)
+	if err != nil {
+		return nil, err
+	}
+	titles, categories := interned{}, interned{}
+	var entries []Entry // not sized by what the footer promises, which may be a lie
+	err = f.Each(c.all, func(row []parquet.Value) error {
+		e := Entry{
+			Product:  productID(row[0]),
+			Title:    titles.of(row[1], MaxTitleBytes),
+			Category: categories.of(row[2], MaxCategoryBytes),
+		}
+		if c.dated && !row[3].IsNull() {
+			e.ValidFrom = c.validFrom.Time(row[3])
+		}
+		if e.Product != "" && len(e.Product) <= orders.MaxIDBytes {
+			entries = append(entries, e)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return entries, nil
+}
+
+// chosen are the columns of a file that hold a classification.
+type chosen struct {
+	all       []columns.Column // product, title, category and perhaps valid_from
+	validFrom columns.TimeColumn
+	dated     bool // valid_from is there
+}
+
+func choose(f *columns.File) (c chosen, err error) {
+	var errs []error
+	column := func(name string, kinds ...parquet.Kind) {
+		col, err := f.Column(name, kinds...)
+		errs = append(errs, err)
+		c.all = append(c.all, col)
+	}
+	column("product", parquet.ByteArray, parquet.Int64, parquet.Int32)
+	column("title", parquet.ByteArray)
+	column("category", parquet.ByteArray)
+	if c.dated = f.Has("valid_from"); c.dated {
+		c.validFrom, err = f.TimeColumn("valid_from")
+		errs = append(errs, err)
+		c.all = append(c.all, c.validFrom.Column)
+	}
+	return c, errors.Join(errs...)
+}
+
+func productID(v parquet.Value) string {
+	switch {
+	case v.IsNull():
+		return ""
+	case v.Kind() == parquet.Int32:
+		return strconv.FormatInt(int64(v.Int32()), 10)
+	case v.Kind() == parquet.Int64:
+		return strconv.FormatInt(v.Int64(), 10)
+	}
+	return string(v.ByteArray())
+}
+
+// interned shares the equal texts of one column: categories are few, and many
+// titles repeat.
+type interned map[string]string
+
+func (in interned) of(v parquet.Value, most int) string {
+	if v.IsNull() {
+		return ""
+	}
+	if s, ok := in[string(v.ByteArray())]; ok {
+		return s
+	}
+	raw := string(v.ByteArray())
+	s := tidy(raw, most)
+	in[raw] = s
+	return s
+}
+
+// tidy makes s fit for a line of the page: UTF-8, no control characters, at most
+// most bytes.
+func tidy(s string, most int) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || (r >= 0x7f && r <= 0x9f) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+	if len(s) <= most {
+		return s
+	}
+	end := most
+	for end > 0 && s[end]&0xC0 == 0x80 { // within a character
+		end--
+	}
+	return s[:end]
+}
+
+// row is a row of the files that Write makes.
+type row struct {
+	Product  string  `parquet:"product"`
+	Title    *string `parquet:"title,optional,dict"`
+	Category *string `parquet:"category,optional,dict"`
+}
+
+// writeBatch is how many rows are handed to the Parquet writer at once.
+const writeBatch = 1024
+
+// Write writes the products as a file that [Read] reads: the same products give
+// the same bytes. Empty titles and categories become NULL.
+func Write(w io.Writer, products []orders.Product) error {
+	if len(products) > MaxRows {
+		return fmt.Errorf("classification: %d products, at most %d can be read back", len(products), MaxRows)
+	}
+	out := parquet.NewGenericWriter[row](w, parquet.Compression(&parquet.Snappy))
+	rows := make([]row, 0, writeBatch)
+	for len(products) > 0 {
+		n := min(writeBatch, len(products))
+		rows = rows[:0]
+		for i := range products[:n] {
+			p := &products[i]
+			rows = append(rows, row{Product: p.ID, Title: orNull(&p.Title), Category: orNull(&p.Category)})
+		}
+		if _, err := out.Write(rows); err != nil {
+			return fmt.Errorf("classification: write: %w", err)
+		}
+		products = products[n:]
+	}
+	if err := out.Close(); err != nil {
+		return fmt.Errorf("classification: write: %w", err)
+	}
+	return nil
+}
+
+func orNull(s *string) *string {
+	if *s == "" {
+		return nil
+	}
+	return s
+}
