@@ -1,0 +1,123 @@
+package aggregate
+
+import "livemap/orders"
+
+// seenID is an accepted order as the duplicate check knows it: the 64-bit hash
+// of its id. With 72 million ids held (a million orders a second), two
+// different ids are taken for one about once in 3e11 orders.
+type seenID struct {
+	hash      uint64
+	at        orders.Time
+	partition int32
+}
+
+// seen is one partition's memory of accepted ids. Time is cut into spans of the
+// duplicate distance: of two orders within that distance, the second is in the
+// span of the first or in a neighbour, and a span can hold an accepted id only
+// once. So three lookups answer, and a whole span is forgotten at once.
+type seen struct {
+	spans map[int64]*idTable
+}
+
+func spanOf(at orders.Time) int64 { return floorDiv(int64(at), int64(duplicateSpan)) }
+
+// has reports whether an order with this id was accepted within duplicateSpan
+// of at.
+func (s *seen) has(hash uint64, at orders.Time) bool {
+	span := spanOf(at)
+	for near := span - 1; near <= span+1; near++ {
+		table := s.spans[near]
+		if table == nil {
+			continue
+		}
+		offset, ok := table.get(hash)
+		if !ok {
+			continue
+		}
+		other := orders.Time(near)*duplicateSpan + orders.Time(offset)
+		if max(other-at, at-other) <= duplicateSpan {
+			return true
+		}
+	}
+	return false
+}
+
+// add notes an accepted order.
+func (s *seen) add(hash uint64, at orders.Time) {
+	span := spanOf(at)
+	table := s.spans[span]
+	if table == nil {
+		if s.spans == nil {
+			s.spans = map[int64]*idTable{}
+		}
+		table = newIDTable()
+		s.spans[span] = table
+	}
+	table.put(hash, uint16(at-orders.Time(span)*duplicateSpan))
+}
+
+// forget drops the spans in which no order can matter any more once every
+// coming order is at or after earliest, or late.
+func (s *seen) forget(earliest orders.Time) {
+	oldest := spanOf(earliest - duplicateSpan)
+	for span := range s.spans {
+		if span < oldest {
+			delete(s.spans, span)
+		}
+	}
+}
+
+// idTable maps a hash to a millisecond within its span, by open addressing: ten
+// bytes an id where a Go map takes twice that.
+type idTable struct {
+	keys    []uint64 // 0: free
+	offsets []uint16
+	used    int
+}
+
+func newIDTable() *idTable {
+	const first = 64
+	return &idTable{keys: make([]uint64, first), offsets: make([]uint16, first)}
+}
+
+// tableKey keeps 0 free for "no entry".
+func tableKey(hash uint64) uint64 { return max(hash, 1) }
+
+// slot returns where key is, or the free slot where it belongs.
+func (t *idTable) slot(key uint64) int {
+	mask := uint64(len(t.keys) - 1)
+	i := key & mask
+	for t.keys[i] != 0 && t.keys[i] != key {
+		i = (i + 1) & mask
+	}
+	return int(i)
+}
+
+func (t *idTable) get(hash uint64) (offset uint16, ok bool) {
+	i := t.slot(tableKey(hash))
+	return t.offsets[i], t.keys[i] != 0
+}
+
+func (t *idTable) put(hash uint64, offset uint16) {
+	if t.used*4 >= len(t.keys)*3 {
+		t.grow()
+	}
+	key := tableKey(hash)
+	i := t.slot(key)
+	if t.keys[i] == 0 {
+		t.used++
+	}
+	t.keys[i], t.offsets[i] = key, offset
+}
+
+func (t *idTable) grow() {
+	old := *t
+	t.keys = make([]uint64, 2*len(old.keys))
+	t.offsets = make([]uint16, 2*len(old.offsets))
+	for i, key := range old.keys {
+		if key != 0 {
+			j := t.slot(key)
+			t.keys[j], t.offsets[j] = key, old.offsets[i]
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package aggregate
+
+import (
+	"fmt"
+
+	"livemap/orders"
+)
+
+// Flush applies the idle rule at the wall clock now, closes the windows that
+// the watermark has passed, and hands out everything since the last Flush:
+// records in a fixed order and the changes of the state. The caller writes both
+// in one transaction; if it cannot, it must drop the Aggregator and Restore.
+// The error is that of encoding a record, and as final.
+func (a *Aggregator) Flush(now orders.Time) (Output, error) {
+	a.marks.tick(now)
+	a.settle(now)
+	if a.marks.now != noTime {
+		a.closeThrough(secondOf(a.marks.now))
+	}
+	a.writeWindows(now)
+	steps := []func(orders.Time) error{a.writeHistory, a.writeEarlyTrending, a.writeShipments}
+	a.writeMetrics(now)
+	for _, step := range steps {
+		if err := step(now); err != nil && a.err == nil {
+			a.err = err
+		}
+	}
+	if a.err != nil {
+		return Output{}, fmt.Errorf("aggregate: encode: %w", a.err)
+	}
+	out := Output{Records: a.out, Changes: a.takeChanges()}
+	a.out = nil
+	a.saturate()
+	a.prune()
+	return out, nil
+}
+
+// closeThrough closes every window up to the one that ends at to. It goes in
+// stretches for which shoppers are tracked, because after a jump of the
+// watermark there can be more open panes than the shopper table covers.
+func (a *Aggregator) closeThrough(to second) {
+	if a.slide.end == noSecond {
+		a.slide.end = to
+		if first, ok := a.panes.next(noSecond); ok {
+			a.slide.end = min(first, to)
+		}
+	}
+	from := a.slide.end
+	for a.slide.end < to {
+		if a.slide.empty() {
+			next, ok := a.panes.next(a.slide.end)
+			if !ok || next >= to {
+				a.slide.end = to
+				break
+			}
+			a.slide.end = next
+		}
+		a.trackFrom(a.slide.end - a.reach())
+		reach := min(to, a.shoppers.base+second(a.shoppers.span))
+		a.slide.advance(reach, a.panes, a.since, a.closeWindow)
+	}
+	a.trackFrom(a.slide.end - a.reach())
+	for _, p := range a.panes.from(from) {
+		if p.start >= a.slide.end {
+			break
+		}
+		a.closePane(p)
+	}
+}
+
+// closePane puts a pane into the checkpoint and lets go of what only open panes
+// keep.
+func (a *Aggregator) closePane(p *pane) {
+	if p.open == nil {
+		return
+	}
+	a.changes.pane(a, p)
+	p.sketch = sketchOf(p.open.pairs)
+	p.open = nil
+}
+
+// prune forgets what no coming order can reach.
+func (a *Aggregator) prune() {
+	if a.marks.now == noTime {
+		return
+	}
+	earliest := a.marks.now - a.lateness
+	a.closed.dropThrough(secondOf(earliest))
+	a.panes.dropBefore(a.slide.end-a.reach(), func(*pane) {})
+	a.history.dropThrough(a.slide.end.minute() - historySpan - 60)
+	for _, p := range a.marks.parts {
+		p.seen.forget(earliest)
+	}
+}

@@ -1,0 +1,121 @@
+package aggregate
+
+import "slices"
+
+// cell is one scope's share of a pane.
+type cell struct {
+	sums
+	// enter and leave are how the scope's distinct shoppers change from one
+	// window to the next when this pane enters (window end start+1) and when it
+	// leaves (start+61). See shoppers.go.
+	enter, leave int64
+}
+
+// pane holds one second of accepted orders.
+type pane struct {
+	start  second
+	cells  []cell   // by scopeID, as long as needed
+	sketch []uint32 // for windows of too many shoppers, see sketch.go
+	// saturated: every window that holds the pane has too many shoppers, so that
+	// they are not tracked any more.
+	saturated bool
+	open      *openPane
+}
+
+// openPane is what a pane keeps until it is closed and in the checkpoint.
+type openPane struct {
+	pairs  []pair // shoppers by country, for the checkpoint and the sketch
+	ids    []seenID
+	units  []unitEntry
+	lowest []int64 // by partition: lowest offset of an order in here, -1: none
+}
+
+// at returns the cell of a scope.
+func (p *pane) at(id scopeID) *cell {
+	if int(id) >= len(p.cells) {
+		p.cells = append(p.cells, make([]cell, int(id)+1-len(p.cells))...)
+	}
+	return &p.cells[id]
+}
+
+func (o *openPane) noteOffset(partition int32, offset int64) {
+	for int(partition) >= len(o.lowest) {
+		o.lowest = append(o.lowest, -1)
+	}
+	if low := &o.lowest[partition]; *low < 0 || offset < *low {
+		*low = offset
+	}
+}
+
+// panes holds the panes that are open or within reach of a correction, in order
+// of time. Seconds without an order have no pane, so a gap of years costs
+// nothing.
+type panes struct {
+	byStart map[second]*pane
+	ordered []*pane
+	last    *pane // the pane asked for last: orders arrive nearly in order
+}
+
+func newPanes() *panes { return &panes{byStart: map[second]*pane{}} }
+
+// get returns the pane that starts at s, or nil.
+func (p *panes) get(s second) *pane {
+	if p.last != nil && p.last.start == s {
+		return p.last
+	}
+	return p.byStart[s]
+}
+
+// openAt returns the pane that starts at s and makes an open one if need be.
+func (p *panes) openAt(s second) *pane {
+	if found := p.get(s); found != nil {
+		p.last = found
+		return found
+	}
+	fresh := &pane{start: s, open: &openPane{}}
+	p.insert(fresh)
+	p.last = fresh
+	return fresh
+}
+
+func (p *panes) insert(fresh *pane) {
+	p.byStart[fresh.start] = fresh
+	p.ordered = slices.Insert(p.ordered, p.index(fresh.start), fresh)
+}
+
+// index returns the position of the first pane that starts at s or after.
+func (p *panes) index(s second) int {
+	n := len(p.ordered)
+	if n == 0 || p.ordered[n-1].start < s {
+		return n
+	}
+	at, _ := slices.BinarySearchFunc(p.ordered, s, func(q *pane, s second) int {
+		return int(q.start - s)
+	})
+	return at
+}
+
+// from returns the panes that start at s or after, oldest first.
+func (p *panes) from(s second) []*pane { return p.ordered[p.index(s):] }
+
+// next returns the start of the first pane at s or after.
+func (p *panes) next(s second) (second, bool) {
+	rest := p.from(s)
+	if len(rest) == 0 {
+		return noSecond, false
+	}
+	return rest[0].start, true
+}
+
+// dropBefore forgets the panes that start before s and hands each to dropped.
+func (p *panes) dropBefore(s second, dropped func(*pane)) {
+	n := p.index(s)
+	for _, q := range p.ordered[:n] {
+		delete(p.byStart, q.start)
+		dropped(q)
+	}
+	p.ordered = slices.Delete(p.ordered, 0, n)
+	if p.last != nil && p.last.start < s {
+		p.last = nil
+	}
+}

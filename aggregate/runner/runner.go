@@ -1,0 +1,164 @@
+// Package runner does the input and output around package aggregate: it reads
+// orders from Kafka, hands them to an aggregator in event-time order of the
+// partitions, and writes what comes out, together with the aggregator's
+// checkpoint, in one Kafka transaction about every 100 ms. It also decides who
+// may write: one process at a time. Start at [Run].
+//
+// It computes no figure: those are package aggregate's.
+package runner
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"livemap/aggregate"
+	"livemap/feed"
+	"livemap/kafka"
+)
+
+// Timings. The standby's patience is a contract of the design: longer than any
+// pause of a leader that is alive, shorter than anybody's patience.
+const (
+	flushEvery   = 100 * time.Millisecond // between two transactions
+	beatEvery    = time.Second            // between two leader records when nothing else is written
+	standbyAfter = 3 * time.Second        // silence of the checkpoint after which a standby takes over
+	retryFirst   = 200 * time.Millisecond // wait before a session is begun again, doubling
+	retryMost    = 5 * time.Second
+)
+
+// transactionalID is what fences a second writer of the same cluster.
+const transactionalID = "livemap-aggregate"
+
+// maxRecordBytes is the largest record that the topics must take: a chunk of
+// the checkpoint, with room for its key and framing.
+const maxRecordBytes = 2 << 20
+
+// ErrTakenOver is returned by Run when another aggregator now writes.
+var ErrTakenOver = errors.New("another aggregator has taken over; only one may write")
+
+// Config says what is aggregated, from where, and by whom.
+type Config struct {
+	Kafka     kafka.Config
+	Aggregate aggregate.Config
+	// Classification is a Parquet file or folder as a file:// URL; empty: every
+	// product is unclassified.
+	Classification string
+	// Instance names this process. Its successor of the same name takes over
+	// without waiting; an empty name always waits.
+	Instance string
+	// OrderPartitions is how many partitions the topic orders gets where it does
+	// not exist; default 4.
+	OrderPartitions int32
+	// Logger receives starts, take-overs and faults. Default: discarded.
+	Logger *slog.Logger
+	// Metrics counts orders by verdict, transactions and lag. Default: counted nowhere.
+	Metrics *Metrics
+}
+
+// Validate reports everything that is wrong.
+func (c Config) Validate() error {
+	_, err := newCatalogue(c.Classification)
+	return errors.Join(c.Kafka.Validate(), c.Aggregate.Validate(), err)
+}
+
+// Topics returns the topics that the aggregator reads and writes.
+func Topics(orderPartitions int32) []kafka.TopicSpec {
+	const day = 24 * time.Hour
+	log := func(name string, retention time.Duration, bytes int64) kafka.TopicSpec {
+		return kafka.TopicSpec{Name: name, Kind: feed.Log, Partitions: 1, Retention: retention, RetentionBytes: bytes, MaxMessageBytes: maxRecordBytes}
+	}
+	state := func(name string) kafka.TopicSpec {
+		return kafka.TopicSpec{Name: name, Kind: feed.State, Partitions: 1, MaxMessageBytes: maxRecordBytes}
+	}
+	in := log(feed.TopicOrders, 7*day, 4<<30)
+	in.Partitions = orderPartitions
+	return []kafka.TopicSpec{
+		in,
+		log(feed.TopicOrdersLate, 7*day, 256<<20),
+		log(feed.TopicOrdersDead, 7*day, 256<<20),
+		log(feed.TopicWindows, 2*day, 4<<30),
+		log(feed.TopicShipments, day, 1<<30),
+		state(feed.TopicMetrics),
+		state(feed.TopicHistory),
+		state(feed.TopicTrending),
+		state(feed.TopicCheckpoint),
+	}
+}
+
+// Run aggregates until ctx ends or another process takes over. It waits for a
+// broker, stands by while another process writes, and begins again from the
+// checkpoint after every fault of the cluster: nothing is lost or written
+// twice. The error is nil when ctx ended.
+func Run(ctx context.Context, cfg Config) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	r := &runner{cfg: cfg, writer: rand.Text(), log: cfg.Logger, metrics: cfg.Metrics}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	if r.metrics == nil {
+		r.metrics = NewMetrics()
+	}
+	if r.cfg.OrderPartitions == 0 {
+		r.cfg.OrderPartitions = 4
+	}
+	err := r.run(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// runner is a running aggregator process.
+type runner struct {
+	// Immutable.
+	cfg     Config
+	writer  string // random: tells this process from any other
+	log     *slog.Logger
+	metrics *Metrics
+}
+
+func (r *runner) run(ctx context.Context) error {
+	if err := kafka.WaitReady(ctx, r.cfg.Kafka); err != nil {
+		return err
+	}
+	if err := kafka.EnsureTopics(ctx, r.cfg.Kafka, Topics(r.cfg.OrderPartitions)...); err != nil {
+		return err
+	}
+	products, err := newCatalogue(r.cfg.Classification)
+	if err != nil {
+		return err
+	}
+	if err := r.standBy(ctx); err != nil {
+		return err
+	}
+	wait := retryFirst
+	for {
+		began := time.Now()
+		err := r.session(ctx, products)
+		if errors.Is(err, kafka.ErrFenced) {
+			if taken, checkErr := r.takenOver(ctx); checkErr == nil && taken {
+				return fmt.Errorf("%w: %w", ErrTakenOver, err)
+			}
+		}
+		if ctx.Err() != nil || errors.Is(err, errUnusableCheckpoint) {
+			return err
+		}
+		if time.Since(began) > retryMost {
+			wait = retryFirst
+		}
+		r.metrics.restarts.Inc()
+		r.log.Warn("aggregation interrupted; beginning again from the checkpoint", "err", err, "in", wait)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, retryMost)
+	}
+}

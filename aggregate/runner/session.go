@@ -1,0 +1,244 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"livemap/aggregate"
+	"livemap/feed"
+	"livemap/kafka"
+	"livemap/orders"
+)
+
+// errUnusableCheckpoint marks a checkpoint that cannot be loaded: trying again
+// would not help, and going on without it would write wrong figures.
+var errUnusableCheckpoint = errors.New("the checkpoint cannot be used")
+
+// session is one life of an aggregator: from the checkpoint until a fault. All
+// of it belongs to one goroutine.
+type session struct {
+	*runner
+	products *catalogue
+	agg      *aggregate.Aggregator
+	producer *kafka.TxnProducer
+	reader   *kafka.Reader
+	backlog  backlog
+
+	pending   []kafka.Record // dead and late orders of the next transaction
+	lastFlush time.Time
+	lastBeat  time.Time
+}
+
+// session loads the checkpoint and aggregates until a fault or the end of ctx.
+func (r *runner) session(ctx context.Context, products *catalogue) error {
+	s := &session{runner: r, products: products}
+	var err error
+	if s.producer, err = kafka.OpenTxnProducer(ctx, r.cfg.Kafka, transactionalID); err != nil {
+		return fmt.Errorf("become the writer: %w", err)
+	}
+	defer s.producer.Close()
+	// Whoever stands by must hear of us before the load, however long it takes.
+	if err := s.commit(ctx, nil); err != nil {
+		return err
+	}
+	if err := s.load(ctx); err != nil {
+		return err
+	}
+	defer s.reader.Close()
+	for {
+		if err := s.step(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// load restores the aggregator from the checkpoint and opens the reader where
+// it has to read again.
+func (s *session) load(ctx context.Context) error {
+	began := time.Now()
+	restore := aggregate.NewRestore(s.cfg.Aggregate)
+	_, err := kafka.ReadState(ctx, s.cfg.Kafka, feed.TopicCheckpoint, func(rec kafka.Record) error {
+		if string(rec.Key) == leaderKey {
+			return nil
+		}
+		return restore.Add(string(rec.Key), rec.Value)
+	})
+	if err != nil {
+		return fmt.Errorf("load checkpoint: %w", err)
+	}
+	if s.agg, err = restore.Finish(); err != nil {
+		return fmt.Errorf("%w: %w; a checkpoint of another version can be set aside by deleting the topic %s, which begins all figures anew",
+			errUnusableCheckpoint, err, feed.TopicCheckpoint)
+	}
+	s.agg.SetClassification(s.products.current())
+	offsets := map[int32]int64{}
+	for p, at := range s.agg.Positions() {
+		offsets[p] = at.Replay
+	}
+	s.reader, err = kafka.NewReader(kafka.ReaderConfig{Config: s.cfg.Kafka, Topic: feed.TopicOrders, Offsets: offsets})
+	s.log.Info("aggregating", "partitions_with_position", len(offsets), "watermark", s.agg.Watermark(), "checkpoint_loaded_in", time.Since(began).Round(time.Millisecond))
+	return err
+}
+
+// step fetches, aggregates for at most flushEvery, and commits.
+func (s *session) step(ctx context.Context) error {
+	if err := s.fetch(ctx); err != nil {
+		return err
+	}
+	s.consume()
+	now := time.Now()
+	if now.Sub(s.lastFlush) < flushEvery {
+		return nil
+	}
+	s.lastFlush = now
+	if next, changed := s.products.refresh(s.log, now); changed {
+		s.agg.SetClassification(next)
+	}
+	out, err := s.agg.Flush(orders.TimeOf(now))
+	if err != nil {
+		return fmt.Errorf("flush: %w", err)
+	}
+	s.metrics.observe(s.agg, now)
+	return s.commit(ctx, &out)
+}
+
+// fetch takes over what the reader has; it waits only while there is nothing
+// to do, and never beyond the next flush.
+func (s *session) fetch(ctx context.Context) error {
+	wait := time.Until(s.lastFlush.Add(flushEvery))
+	if s.nextPartition() >= 0 {
+		wait = 0
+	}
+	poll, cancel := context.WithTimeout(ctx, max(wait, time.Millisecond))
+	defer cancel()
+	batches, err := s.reader.Poll(poll)
+	if err != nil && poll.Err() == nil {
+		return fmt.Errorf("read orders: %w", err)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	now := orders.TimeOf(time.Now())
+	s.agg.SetPartitions(s.reader.Partitions())
+	s.backlog.grow(s.reader.Partitions())
+	for _, batch := range batches {
+		s.metrics.lost.Add(float64(max(batch.Lost, 0)))
+		if s.backlog.add(batch) {
+			s.reader.Pause(batch.Partition)
+		}
+	}
+	s.tellCaughtUp(now)
+	return nil
+}
+
+// tellCaughtUp tells the aggregator which partitions have nothing waiting: the
+// condition for a partition to become idle.
+func (s *session) tellCaughtUp(now orders.Time) {
+	for i := range s.backlog.parts {
+		p := &s.backlog.parts[i]
+		if len(p.queue) == 0 && p.next > 0 {
+			s.agg.Position(int32(i), p.next)
+		}
+		s.agg.CaughtUp(int32(i), s.backlog.caughtUp(i), now)
+	}
+}
+
+func (s *session) nextPartition() int {
+	return s.backlog.pick(func(i int) orders.Time { return s.agg.PartitionWatermark(int32(i)) }, s.agg.Watermark())
+}
+
+// consume aggregates what was fetched until the next flush is due.
+func (s *session) consume() {
+	due := s.lastFlush.Add(flushEvery)
+	for {
+		now := time.Now()
+		i := s.nextPartition()
+		if i < 0 || !now.Before(due) {
+			return
+		}
+		records, resume := s.backlog.take(i)
+		if resume {
+			s.reader.Resume(int32(i))
+		}
+		for k := range records {
+			s.order(&records[k], orders.TimeOf(now))
+		}
+	}
+}
+
+// order aggregates one record of the topic orders and keeps it for orders.dead
+// or orders.late if that is where it belongs.
+func (s *session) order(rec *kafka.Record, now orders.Time) {
+	o, err := orders.Decode(rec.Value)
+	if err != nil {
+		s.unreadable(rec, err)
+		return
+	}
+	verdict := s.agg.Add(aggregate.Input{Partition: rec.Partition, Offset: rec.Offset, RecordTime: rec.At, Now: now}, o)
+	s.metrics.verdicts[verdict].Inc()
+	switch {
+	case verdict.Dead():
+		s.dead(rec, verdict.String(), deadDetail(verdict, o, rec))
+	case verdict == aggregate.Late:
+		s.pending = append(s.pending, kafka.Record{Topic: feed.TopicOrdersLate, At: rec.At, Key: rec.Key, Value: rec.Value, Headers: rec.Headers})
+	}
+}
+
+func (s *session) unreadable(rec *kafka.Record, err error) {
+	if !s.agg.Skip(rec.Partition, rec.Offset) {
+		return // kept before the restart
+	}
+	reason := string(orders.Malformed)
+	var invalid *orders.Invalid
+	if errors.As(err, &invalid) {
+		reason = string(invalid.Reason)
+	}
+	s.dead(rec, reason, err.Error())
+}
+
+func (s *session) dead(rec *kafka.Record, reason, detail string) {
+	s.metrics.dead.WithLabelValues(reason).Inc()
+	s.pending = append(s.pending, kafka.DeadRecord(*rec, reason, detail))
+}
+
+func deadDetail(v aggregate.Verdict, o *orders.Order, rec *kafka.Record) string {
+	if v == aggregate.DeadRate {
+		return fmt.Sprintf("no exchange rate for %s on %s", o.Currency, o.At)
+	}
+	return fmt.Sprintf("at is %s, Kafka's timestamp %s; allowed: from 2000 on and at most 60 s after Kafka's timestamp", o.At, rec.At)
+}
+
+// commit writes what a flush returned, the orders set aside since the last one
+// and, when due, the leader record, in one transaction. A nil out writes the
+// leader record alone.
+func (s *session) commit(ctx context.Context, out *aggregate.Output) error {
+	now := time.Now()
+	beat := now.Sub(s.lastBeat) >= beatEvery
+	if out != nil && len(out.Records)+len(out.Changes)+len(s.pending) == 0 && !beat {
+		return nil
+	}
+	if err := s.producer.Begin(); err != nil {
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+	s.producer.Produce(s.beat(orders.TimeOf(now)))
+	if out != nil {
+		for _, rec := range out.Records {
+			s.producer.Produce(kafka.Record{Topic: rec.Topic, Key: []byte(rec.Key), Value: rec.Value})
+		}
+		for _, c := range out.Changes {
+			s.producer.Produce(kafka.Record{Topic: feed.TopicCheckpoint, Key: []byte(c.Key), Value: c.Value})
+		}
+	}
+	for _, rec := range s.pending {
+		s.producer.Produce(rec)
+	}
+	if err := s.producer.Commit(ctx); err != nil {
+		return fmt.Errorf("commit transaction: %w", err)
+	}
+	clear(s.pending)
+	s.pending, s.lastBeat = s.pending[:0], now
+	s.metrics.commits.Observe(time.Since(now).Seconds())
+	return nil
+}

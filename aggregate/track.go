@@ -1,0 +1,168 @@
+package aggregate
+
+// addShopper notes a shopper in a pane, now or, if the pane lies beyond what the
+// shopper table covers, when the table gets there.
+func (a *Aggregator) addShopper(q *pane, p pair) {
+	if !a.shoppers.covers(q.start) || q.saturated {
+		q.notePair(p)
+		return
+	}
+	if a.track(q, p) {
+		q.notePair(p)
+	}
+}
+
+// track takes a pair into the shopper table and into the windows that gain. It
+// reports whether the pair is new to the pane.
+func (a *Aggregator) track(q *pane, p pair) bool {
+	if p.country != worldID {
+		key := pairKey(p.hash, p.country, a.scopes.codes[p.country])
+		g, fresh := a.shoppers.add(key, q.start)
+		if !fresh {
+			return false // nor is it new to the world
+		}
+		a.gainShopper(p.country, q.start, g)
+	}
+	g, fresh := a.shoppers.add(pairKey(p.hash, worldID, ""), q.start)
+	if fresh {
+		a.gainShopper(worldID, q.start, g)
+	}
+	return fresh || p.country != worldID
+}
+
+// notePair keeps a pair for the checkpoint and the sketch of an open pane, or
+// adds it to the sketch of a closed one.
+func (q *pane) notePair(p pair) {
+	if q.open != nil {
+		q.open.pairs = append(q.open.pairs, p)
+	} else {
+		q.sketch = append(q.sketch, sketchEntry(p))
+	}
+}
+
+// coverStart makes the shopper table reach back to pane s. That is needed only
+// before the first windows are closed, when nothing says yet how far back
+// orders can be.
+func (a *Aggregator) coverStart(s second) {
+	if a.shoppers.base == noSecond || s < a.shoppers.base {
+		a.trackAgain(s - windowSeconds)
+	}
+}
+
+// trackFrom moves the start of the shopper table and takes in the panes that it
+// covers now. Before the first windows are closed it may move back.
+func (a *Aggregator) trackFrom(base second) {
+	if a.shoppers.base == noSecond || base < a.shoppers.base {
+		a.trackAgain(base)
+		return
+	}
+	covered := a.shoppers.base + second(a.shoppers.span)
+	a.shoppers.base = base
+	a.trackPanes(max(base, covered))
+}
+
+// trackAgain builds the shopper table anew from the open panes.
+func (a *Aggregator) trackAgain(base second) {
+	a.shoppers.reset(base)
+	for _, q := range a.panes.ordered {
+		for i := range q.cells {
+			q.cells[i].enter, q.cells[i].leave = 0, 0
+		}
+	}
+	a.trackPanes(base)
+}
+
+// trackPanes takes the open panes from from on into the table, as far as it
+// covers them.
+func (a *Aggregator) trackPanes(from second) {
+	for _, q := range a.panes.from(from) {
+		if !a.shoppers.covers(q.start) {
+			return
+		}
+		if q.open == nil || q.saturated {
+			continue
+		}
+		kept := q.open.pairs[:0]
+		for _, p := range q.open.pairs {
+			if a.track(q, p) {
+				kept = append(kept, p)
+			}
+		}
+		q.open.pairs = kept
+	}
+}
+
+// pairsOf returns how many (shopper, scope) pairs a window holds.
+func pairsOf(now []figures) int {
+	var n int64
+	for i := range now {
+		n += now[i].shoppers
+	}
+	return int(n)
+}
+
+// estimatedSlider returns s if its shoppers are counted exactly, otherwise a
+// copy with estimates.
+func (a *Aggregator) estimatedSlider(s *slider) *slider {
+	if pairsOf(s.now) <= a.cfg.MaxShopperPairs {
+		return s
+	}
+	estimated := &slider{}
+	estimated.copyFrom(s)
+	for id, n := range a.sketches.estimates(a.panes, s.end, len(s.now)) {
+		estimated.now[id].shoppers = n
+	}
+	return estimated
+}
+
+// pairs returns how many (shopper, scope) pairs the window holds.
+func (w *closedWindow) pairs() int {
+	var n int64
+	for i := range w.cells {
+		n += w.cells[i].shoppers
+	}
+	return int(n)
+}
+
+// estimates returns nil if the shoppers of a closed window are counted exactly,
+// otherwise an estimate for each scope. When a correction makes the window
+// cross the limit, all its scopes are to be written.
+func (a *Aggregator) estimates(w *closedWindow) []int64 {
+	if w.pairs() <= a.cfg.MaxShopperPairs {
+		return nil
+	}
+	if !w.estimated {
+		w.estimated = true
+		for i := range w.cells {
+			w.cells[i].dirty = true
+		}
+	}
+	return a.sketches.estimates(a.panes, w.end, len(w.cells))
+}
+
+// saturate marks the panes of which every window holds more pairs than are
+// counted exactly. Their shoppers need no tracking any more: no count that is
+// used depends on it. That bounds the shopper table.
+func (a *Aggregator) saturate() {
+	if a.shoppers.used <= a.cfg.MaxShopperPairs || a.slide.end == noSecond {
+		return
+	}
+	over := map[second]bool{}
+	for _, w := range a.closed.ordered {
+		over[w.end] = w.pairs() > a.cfg.MaxShopperPairs
+	}
+	a.ahead.copyFrom(&a.slide)
+	limit := a.shoppers.base + second(a.shoppers.span) + windowSeconds
+	a.ahead.advance(limit, a.panes, a.since, func(s *slider) {
+		over[s.end] = pairsOf(s.now) > a.cfg.MaxShopperPairs
+	})
+	for _, q := range a.panes.from(a.slide.end - a.reach()) {
+		if q.saturated || !a.shoppers.covers(q.start) {
+			continue
+		}
+		q.saturated = true
+		for end := q.start + 1; end <= q.start+windowSeconds && q.saturated; end++ {
+			q.saturated = over[end]
+		}
+	}
+}
