@@ -1,6 +1,6 @@
 -- What livemap must say of a year of real purchases, computed from the files
 -- themselves. Variables: transactions, products (Parquet), deliveries (CSV),
--- start_ms, speed. All times are milliseconds since the epoch, all money cents.
+-- start_ms, speed, carbon_factor. All times are milliseconds since the epoch, all money cents.
 
 -- Where things go is an input: the data has no places, livemap's replay gives
 -- each household and store one by a hash. The deliveries are what the replay
@@ -28,9 +28,10 @@ CREATE TABLE baskets AS
 SELECT l.basket, min(l.at_ms) AS at_ms, max(l.at_ms) - min(l.at_ms) AS spread, min(l.household) AS household, sum(l.cents)::BIGINT AS cents
 FROM lines l GROUP BY l.basket;
 
--- Great circle on a sphere of 6,371,008.8 m; 95 g of CO2 equivalent per tonne-km.
+-- Great circle on a sphere of 6,371,008.8 m; carbon_factor grams of CO2 per
+-- tonne-kilometre, which is 1e9 gram-metres, rounded half up.
 CREATE TABLE hauls AS
-SELECT basket, distance_m, round(mass_g::DOUBLE * distance_m * getvariable('carbon_factor') / 1e9)::BIGINT AS carbon_g
+SELECT basket, distance_m, ((mass_g::HUGEINT * distance_m * getvariable('carbon_factor') + 500_000_000) // 1_000_000_000)::BIGINT AS carbon_g
 FROM (
   SELECT basket, mass_g, round(2 * 6371008.8 * asin(least(1, sqrt(
       sin(radians(to_lat - from_lat) / 2) ** 2
@@ -70,7 +71,7 @@ WINDOW so_far AS (PARTITION BY scope ORDER BY second);
 -- Trending: units of the last five and sixty minutes at every whole minute.
 CREATE TABLE minutes AS
 WITH scoped_lines AS (
-  SELECT unnest(['world', 'country/' || h.country, 'category/' || coalesce(p.product_category, 'unclassified')]) AS scope,
+  SELECT unnest(['world', 'country/' || h.country, 'category/' || coalesce(nullif(p.product_category, ''), 'unclassified')]) AS scope,
     l.product, l.at_ms // 60000 AS minute, l.units
   FROM lines l JOIN households h USING (household)
   LEFT JOIN read_parquet(getvariable('products')) p ON p.product_id = l.product
@@ -91,7 +92,7 @@ WITH five AS (
   SELECT *, row_number() OVER (PARTITION BY scope, minute_end ORDER BY score DESC, u5 DESC, product::VARCHAR) AS rank FROM scored
 )
 SELECT r.scope, r.minute_end * 60000 AS window_end, r.rank, r.product::VARCHAR AS product,
-  coalesce(p.product_category, 'unclassified') AS category, r.u5 AS units,
+  coalesce(nullif(p.product_category, ''), 'unclassified') AS category, r.u5 AS units,
   printf('%.4f', r.score) AS score, round(100 * (r.score - 1))::BIGINT AS change
 FROM ranked r LEFT JOIN read_parquet(getvariable('products')) p ON p.product_id::VARCHAR = r.product::VARCHAR
 WHERE r.rank <= 10;

@@ -22,8 +22,8 @@ import duckdb
 HERE = Path(__file__).resolve().parent
 SHOWN = 20  # differences printed; the rest is counted
 
-# Grams of CO2 equivalent per tonne and kilometre, as docs/format/orders.md says.
-CARBON_FACTOR = 95
+# Grams of CO2 per tonne-kilometre, as docs/format/metrics.md says.
+CARBON_FACTOR = 62
 
 
 def milliseconds(text):

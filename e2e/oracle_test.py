@@ -28,6 +28,7 @@ BASKETS = 1500
 
 PLACES = {"CA": (45.5, -73.6), "DE": (52.5, 13.4), "JP": (35.7, 139.7)}
 SHOP = (40.7, -74.0)
+MASS_G = 1234
 
 
 def stamp(ms):
@@ -68,7 +69,7 @@ class Naive:
     def sums(self, orders):
         hauls = [haversine(SHOP, PLACES[country(o["household"])]) for o in orders]
         return {"orders": len(orders), "sales": sum(o["cents"] for o in orders), "distance_m": sum(hauls),
-                "carbon_g": sum(round(1000 * d * oracle.CARBON_FACTOR / 1e9) for d in hauls)}
+                "carbon_g": sum((MASS_G * d * oracle.CARBON_FACTOR + 500_000_000) // 1_000_000_000 for d in hauls)}
 
     def windows(self):
         for scope, has in self.scopes():
@@ -137,7 +138,7 @@ class OracleTest(unittest.TestCase):
             out.writerow(["basket", "household", "country", "from_lat", "from_lon", "to_lat", "to_lon", "mass_g"])
             for basket, o in naive.orders.items():
                 cc = country(o["household"])
-                out.writerow([basket, o["household"], cc, *SHOP, *PLACES[cc], 1000])
+                out.writerow([basket, o["household"], cc, *SHOP, *PLACES[cc], MASS_G])
         cls.expected = cls.dir / "expected.duckdb"
         oracle.main(["expect", "--journey", str(cls.dir), "--deliveries", str(cls.dir / "deliveries.csv"),
                      "--start", START, "--speed", str(SPEED), "--to", str(cls.expected)])

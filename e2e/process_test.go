@@ -1,0 +1,131 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// livemap is the program under test, built once by TestMain.
+var livemap string
+
+func TestMain(m *testing.M) {
+	os.Exit(buildAndRun(m))
+}
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "livemap-e2e-")
+	if err != nil {
+		println("e2e:", err.Error())
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	livemap = filepath.Join(dir, "livemap")
+	if out, err := exec.Command("go", "build", "-o", livemap, "../cmd/livemap").CombinedOutput(); err != nil {
+		println("e2e: build livemap:", err.Error(), string(out))
+		return 1
+	}
+	return m.Run()
+}
+
+// stopLimit is how long a process may take to end after SIGTERM.
+const stopLimit = 20 * time.Second
+
+// process is a livemap command that runs beside the test. What it prints is
+// shown if the test fails.
+type process struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	out   bytes.Buffer // read once exited is closed
+	ended chan struct{}
+	err   error // set before ended is closed
+}
+
+// start runs livemap with the given arguments until the test ends.
+func start(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.Command(livemap, args...), ended: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
+	if err := p.cmd.Start(); err != nil {
+		t.Fatalf("start livemap %s: %v", args[0], err)
+	}
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.ended)
+	}()
+	t.Cleanup(func() {
+		p.signal(syscall.SIGTERM)
+		if !p.within(stopLimit) {
+			t.Errorf("livemap %s did not end within %s of SIGTERM", args[0], stopLimit)
+			p.kill()
+		}
+		if t.Failed() {
+			t.Logf("livemap %s printed:\n%s", args[0], lastLines(p.out.Bytes(), 60))
+		}
+	})
+	return p
+}
+
+// kill ends the process as a power cut would.
+func (p *process) kill() {
+	p.signal(syscall.SIGKILL)
+	<-p.ended
+}
+
+// stop asks the process to end, waits for it and returns how it ended.
+func (p *process) stop() error {
+	p.signal(syscall.SIGTERM)
+	<-p.ended
+	return p.err
+}
+
+// finish waits until the process has ended by itself, with exit code 0.
+func (p *process) finish(ctx context.Context) {
+	p.t.Helper()
+	select {
+	case <-p.ended:
+		if p.err != nil {
+			p.t.Fatalf("livemap %s: %v", p.cmd.Args[1], p.err)
+		}
+	case <-ctx.Done():
+		p.t.Fatalf("livemap %s has not ended: %v", p.cmd.Args[1], ctx.Err())
+	}
+}
+
+func (p *process) signal(s os.Signal) {
+	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		p.t.Errorf("signal %s: %v", s, err)
+	}
+}
+
+func (p *process) within(d time.Duration) bool {
+	select {
+	case <-p.ended:
+		return true
+	case <-time.After(d):
+		return false
+	}
+}
+
+func lastLines(b []byte, n int) []byte {
+	lines := bytes.SplitAfter(b, []byte("\n"))
+	return bytes.Join(lines[max(0, len(lines)-n):], nil)
+}
+
+// freeAddress returns an address on loopback that nobody listens on now.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
