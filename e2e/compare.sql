@@ -1,5 +1,5 @@
 -- Compares what a reader of livemap's topics saw with the expected tables.
--- Variables: seen_windows, seen_trending, seen_shipments (one JSON object a
+-- Variables: seen_windows, seen_history, seen_trending, seen_shipments (one JSON object a
 -- line: {"key", "value"}, every record in the order of the topic), until_ms
 -- (the last window_end to look at), start_ms.
 --
@@ -51,6 +51,53 @@ UNION ALL
 SELECT 'windows', scope, window_end, 'figures', seen, expected FROM windows_compared WHERE present AND seen IS DISTINCT FROM expected
 UNION ALL
 SELECT 'windows', scope, window_end, 'total', seen_total, expected_total FROM windows_compared WHERE present AND seen_total IS DISTINCT FROM expected_total;
+
+-- The last history record of each scope: sixty whole minutes and the peaks.
+CREATE TABLE seen_history AS
+WITH records AS (
+  SELECT row_number() OVER () AS position, value
+  FROM read_json(getvariable('seen_history'), format = 'newline_delimited', columns = {
+    key: 'VARCHAR',
+    value: 'STRUCT(scope VARCHAR, window_end VARCHAR, orders BIGINT[], sales BIGINT[], shoppers BIGINT[], distance_m BIGINT[], carbon_g BIGINT[],
+      peak MAP(VARCHAR, STRUCT("value" BIGINT, window_end VARCHAR)))'})
+)
+SELECT value.scope AS scope, epoch_ms(value.window_end::TIMESTAMP) AS window_end, value AS record
+FROM records QUALIFY row_number() OVER (PARTITION BY value.scope ORDER BY position DESC) = 1;
+
+CREATE TABLE history_compared AS
+WITH seen AS (
+  SELECT scope, window_end - (60 - step) * 60000 AS window_end,
+    {orders: record.orders[step], sales: record.sales[step], shoppers: record.shoppers[step],
+      distance_m: record.distance_m[step], carbon_g: record.carbon_g[step]} AS seen
+  FROM seen_history, range(1, 1 + len(record.orders)) AS steps(step)
+)
+SELECT scope, window_end, seen, {orders: coalesce(w.orders, 0), sales: coalesce(w.sales, 0), shoppers: coalesce(w.shoppers, 0),
+  distance_m: coalesce(w.distance_m, 0), carbon_g: coalesce(w.carbon_g, 0)} AS expected
+FROM seen LEFT JOIN expected.windows w USING (scope, window_end);
+
+INSERT INTO differences
+SELECT 'history', scope, window_end, 'minute', seen, expected FROM history_compared WHERE seen IS DISTINCT FROM expected
+UNION ALL
+SELECT 'history', scope, window_end, 'minutes', len(record.orders), 60 FROM seen_history
+WHERE [len(record.orders), len(record.sales), len(record.shoppers), len(record.distance_m), len(record.carbon_g)] <> [60, 60, 60, 60, 60];
+
+-- A peak is the highest window and, of equal ones, the first.
+CREATE TABLE peaks_compared AS
+WITH figures AS (
+  UNPIVOT expected.windows ON orders, sales, shoppers, distance_m, carbon_g INTO NAME figure VALUE highest
+), expected AS (
+  SELECT scope, figure, highest, min(window_end) AS window_end FROM figures GROUP BY scope, figure, highest
+  QUALIFY highest = max(highest) OVER (PARTITION BY scope, figure)
+), seen AS (
+  SELECT scope, unnest(map_entries(record.peak)) AS peak FROM seen_history
+)
+SELECT scope, figure, {highest: peak.value.value, window_end: epoch_ms(peak.value.window_end::TIMESTAMP)} AS seen,
+  {highest: e.highest, window_end: e.window_end} AS expected
+FROM (SELECT scope, peak.key AS figure, peak FROM seen) s FULL JOIN expected e USING (scope, figure)
+WHERE e.highest <> 0;
+
+INSERT INTO differences
+SELECT 'history', scope, NULL, 'peak of ' || figure, seen, expected FROM peaks_compared WHERE seen IS DISTINCT FROM expected;
 
 -- Final trending records, the last of each scope and minute, item by item.
 CREATE TABLE seen_trending AS

@@ -5,8 +5,8 @@
 
 `expect` computes every window, total and trending list (expected.sql). `compare`
 holds against them what a reader of the topics saw (compare.sql): DIR has
-windows.ndjson, trending.ndjson and shipments.ndjson. It prints what it compared
-and the first differences, and exits 1 if there is one.
+windows.ndjson, history.ndjson, trending.ndjson and shipments.ndjson. It prints
+what it compared and the first differences, and exits 1 if there is one.
 
 Nothing here uses livemap's code. The deliveries (which household is where) are
 input data that the purchases lack: see expected.sql.
@@ -70,8 +70,9 @@ def compare(args):
         start_ms = db.execute("SELECT start_ms FROM expected.parameters").fetchone()[0]
         last_ms = db.execute("SELECT max(window_end) FROM expected.windows").fetchone()[0]
         run(db, "compare.sql", start_ms=start_ms, until_ms=milliseconds(args.until) if args.until else last_ms,
-            **{f"seen_{topic}": str(args.seen / f"{topic}.ndjson") for topic in ("windows", "trending", "shipments")})
+            **{f"seen_{topic}": str(args.seen / f"{topic}.ndjson") for topic in ("windows", "history", "trending", "shipments")})
         print(f"compared {count(db, 'windows_compared')} windows of {scopes(db, 'windows_compared')} scopes, "
+              f"{count(db, 'history_compared')} minutes and {count(db, 'peaks_compared')} peaks of history, "
               f"{count(db, 'trending_compared')} trending lists of {scopes(db, 'trending_compared')}, "
               f"shipments of {scopes(db, 'shipments_compared')}")
         found = count(db, "differences")

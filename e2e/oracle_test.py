@@ -85,6 +85,16 @@ class Naive:
                        "shoppers": len({o["household"] for o in inside}), **self.sums(inside),
                        "total": {"since": stamp(self.start), **total}}
 
+    def history(self, windows):
+        figures = ("orders", "sales", "shoppers", "distance_m", "carbon_g")
+        end = -(-self.last // 60000) * 60000
+        for scope, _ in self.scopes():
+            mine = {w["window_end"]: w for w in windows if w["scope"] == scope}
+            ends = [stamp(end - back * 60000) for back in range(59, -1, -1)]
+            first_highest = {f: min(mine.values(), key=lambda w, f=f: (-w[f], w["window_end"])) for f in figures}
+            yield {"scope": scope, "window_end": stamp(end), **{f: [mine[e][f] if e in mine else 0 for e in ends] for f in figures},
+                   "peak": {f: {"value": w[f], "window_end": w["window_end"]} for f, w in first_highest.items()}}
+
     def trending(self):
         by_scope = defaultdict(list)
         for at, household, product, category, units in self.lines:
@@ -142,7 +152,8 @@ class OracleTest(unittest.TestCase):
         cls.expected = cls.dir / "expected.duckdb"
         oracle.main(["expect", "--journey", str(cls.dir), "--deliveries", str(cls.dir / "deliveries.csv"),
                      "--start", START, "--speed", str(SPEED), "--to", str(cls.expected)])
-        cls.seen = {"windows": list(naive.windows()), "trending": list(naive.trending()), "shipments": list(naive.shipments())}
+        windows = list(naive.windows())
+        cls.seen = {"windows": windows, "history": list(naive.history(windows)), "trending": list(naive.trending()), "shipments": list(naive.shipments())}
 
     def compare(self, **altered):
         """Returns the oracle's exit status and what it printed."""
@@ -171,7 +182,8 @@ class OracleTest(unittest.TestCase):
         self.assertGreater(len(self.seen["trending"]), 20)
         status, printed = self.compare()
         self.assertEqual(status, 0, printed)
-        self.assertIn(f"compared {len(self.seen['windows'])} windows of 4 scopes, {len(self.seen['trending'])} trending", printed)
+        self.assertIn(f"compared {len(self.seen['windows'])} windows of 4 scopes, ", printed)
+        self.assertIn(f" {len(self.seen['trending'])} trending lists", printed)
 
     def test_notices_a_cent(self):
         self.notices(": figures", **self.altered("windows", 40, lambda r: r.update(sales=r["sales"] + 1)))
@@ -195,6 +207,12 @@ class OracleTest(unittest.TestCase):
         corrected = dict(self.seen["windows"][0], revision=1)
         self.assertEqual(self.compare(windows=[first, corrected] + self.seen["windows"][1:])[0], 0)
         self.notices(": figures", windows=[dict(first, orders=first["orders"] + 7, revision=1), dict(first, revision=0)] + self.seen["windows"][1:])
+
+    def test_notices_a_wrong_minute(self):
+        self.notices(": minute", **self.altered("history", 1, lambda r: r["sales"].__setitem__(58, r["sales"][58] + 1)))
+
+    def test_notices_a_wrong_peak(self):
+        self.notices(": peak of shoppers", **self.altered("history", 1, lambda r: r["peak"]["shoppers"].update(value=3_000)))
 
     def test_notices_a_wrong_trending_item(self):
         self.notices(": items", **self.altered("trending", 3, lambda r: r["items"][0].update(units=r["items"][0]["units"] + 1)))

@@ -21,6 +21,7 @@ import (
 // outputs are the topics that the oracle judges.
 var outputs = []kafka.TailTopic{
 	{Name: feed.TopicWindows, Kind: feed.Log},
+	{Name: feed.TopicHistory, Kind: feed.State},
 	{Name: feed.TopicTrending, Kind: feed.State},
 	{Name: feed.TopicShipments, Kind: feed.Log},
 }
