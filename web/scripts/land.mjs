@@ -49,15 +49,28 @@ function unroll(ring) {
     south = Math.min(south, lat);
     north = Math.max(north, lat);
   }
-  return { points, west, east, south, north };
+  return { edges: bands(points), west, east, south, north };
+}
+
+/** Edges of a ring by the whole degrees of latitude that they touch. */
+function bands(points) {
+  const byDegree = new Map();
+  for (let i = 1; i < points.length; i++) {
+    const edge = [...points[i - 1], ...points[i]];
+    const low = Math.floor(Math.min(edge[1], edge[3]));
+    const high = Math.floor(Math.max(edge[1], edge[3]));
+    for (let degree = low; degree <= high; degree++) {
+      if (!byDegree.has(degree)) byDegree.set(degree, []);
+      byDegree.get(degree).push(edge);
+    }
+  }
+  return byDegree;
 }
 
 /** Whether the ring holds the point: even-odd rule on the unrolled plane. */
-function inRing({ points }, lon, lat) {
+function inRing({ edges }, lon, lat) {
   let inside = false;
-  for (let i = 1; i < points.length; i++) {
-    const [x1, y1] = points[i - 1];
-    const [x2, y2] = points[i];
+  for (const [x1, y1, x2, y2] of edges.get(Math.floor(lat)) ?? []) {
     if (y1 > lat !== y2 > lat && lon < ((x2 - x1) * (lat - y1)) / (y2 - y1) + x1) inside = !inside;
   }
   return inside;

@@ -30,7 +30,7 @@ export class Connection implements Source {
   private lastId = '';
   private heartbeatMs = FIRST_HEARTBEAT_MS;
   private offset: number | undefined;
-  private kinds: Record<string, Kind> = { ...KINDS };
+  private readonly kinds: Readonly<Record<string, Kind>>;
   private goodbye: string | undefined;
   private silent = false;
   private attempt: AbortController | undefined;
@@ -43,6 +43,7 @@ export class Connection implements Source {
     private readonly sink: (message: Message) => void,
     private readonly around: Surroundings = browser,
   ) {
+    this.kinds = { ...KINDS, ...query.kinds };
     this.backoff = new Backoff(() => around.random());
     this.status = { phase: 'connecting', since: around.now() };
   }
@@ -202,18 +203,13 @@ export class Connection implements Source {
 
   private record(topic: string, data: Record<string, unknown>): void {
     const kind = this.kinds[topic];
-    if (kind === undefined) return; // a topic of a newer server
+    if (kind === undefined) return; // not asked for, or of a kind that nobody named
     this.sink({ type: 'record', topic, kind, key: text(data['scope']) ?? '', value: data, id: this.lastId });
   }
 
   private hello(data: Record<string, unknown>): void {
     const beat = data['heartbeat_ms'];
     if (typeof beat === 'number' && beat > 0) this.heartbeatMs = beat;
-    const topics = data['topics'];
-    for (const topic of Array.isArray(topics) ? topics : []) {
-      const { name, kind } = (topic ?? {}) as Record<string, unknown>;
-      if (typeof name === 'string' && (kind === 'log' || kind === 'state')) this.kinds[name] = kind;
-    }
     this.offset = undefined;
     this.clock(data['now']);
     this.watch();

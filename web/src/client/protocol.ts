@@ -58,9 +58,11 @@ export interface Query {
   /** Exact keys over all topics; left out: all that the token permits. */
   readonly keys?: readonly string[];
   readonly token?: string;
+  /** Kinds of topics that are not livemap's own. */
+  readonly kinds?: Readonly<Record<string, Kind>>;
 }
 
-/** Kinds of livemap's own topics; where hello names kinds, it wins. */
+/** Kinds of livemap's own topics. */
 export const KINDS: Readonly<Record<string, Kind>> = {
   metrics: 'state',
   history: 'state',
@@ -76,6 +78,6 @@ export function address(query: Query): string {
   url.searchParams.set('topics', query.topics.join(','));
   if (query.keys !== undefined) url.searchParams.set('keys', query.keys.map(escape).join(','));
   // Commas and slashes may stand bare in a query (RFC 3986, 3.4) and read better in logs.
-  url.search = url.search.replaceAll('%2C', ',').replaceAll('%2F', '/').replaceAll('%252C', '%252C');
+  url.search = url.search.replaceAll('%2C', ',').replaceAll('%2F', '/');
   return url.href;
 }

@@ -13,9 +13,10 @@ type Order =
 /**
  * Joins the connection that all tabs of this origin share, in a SharedWorker
  * made of the module at `module`. Returns undefined where that cannot be: no
- * SharedWorker (Android's Chromium), or a module of another origin.
+ * SharedWorker (Android's Chromium), or a module of another origin. Where the
+ * worker turns out not to start (a policy forbids it), `failed` is called.
  */
-export function joinShared(module: string, query: Query, sink: (message: Message) => void): Source | undefined {
+export function joinShared(module: string, query: Query, sink: (message: Message) => void, failed: () => void): Source | undefined {
   if (typeof SharedWorker === 'undefined' || new URL(module).origin !== location.origin) return undefined;
   let worker: SharedWorker;
   try {
@@ -23,6 +24,7 @@ export function joinShared(module: string, query: Query, sink: (message: Message
   } catch {
     return undefined;
   }
+  worker.onerror = failed;
   const { port } = worker;
   const say = (order: Order) => port.postMessage(order);
   const lock = holdLock();

@@ -9,7 +9,7 @@ const DRIFT = 2.2;
 export const FIELD = 26;
 
 /** Height of the highest arc above the ground, in radii: what has to fit beside the globe. */
-export const HIGHEST = 0.2;
+export const HIGHEST = 0.17;
 
 const LIMITS = { tilt: 65, near: 1, far: 3.2 } as const;
 

@@ -1,15 +1,15 @@
 import { distanceMetres } from './sphere.ts';
 
 /** Milliseconds of an arc: it flies, its landing ring spreads, both fade. */
-export const FLIGHT_MS = 2_600;
-export const LANDING_MS = 900;
+export const FLIGHT_MS = 2_200;
+export const LANDING_MS = 800;
 export const LIFE_MS = FLIGHT_MS + LANDING_MS;
 
 /** 32-bit words per order: from, to, start, and weight with tone. */
 export const WORDS = 4;
 
 /** Bounds of the three tones, in metres: near, far, across the world. */
-export const TONE_METRES = [1_500_000, 6_000_000] as const;
+export const TONE_METRES = [2_000_000, 8_000_000] as const;
 
 /** Which tone an arc of so many metres has: 0, 1 or 2. */
 export function toneOf(metres: number): number {

@@ -3,6 +3,7 @@ import {
   BufferAttribute,
   BufferGeometry,
   CustomBlending,
+  DoubleSide,
   DynamicDrawUsage,
   GLSL3,
   InstancedBufferAttribute,
@@ -89,6 +90,7 @@ export class View {
       vertexShader: source.vertex,
       fragmentShader: source.fragment,
       uniforms: this.uniforms,
+      side: DoubleSide, // ribbons turn either way
       depthTest: false,
       depthWrite: false,
       transparent: how !== 'opaque',

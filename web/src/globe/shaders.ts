@@ -77,8 +77,8 @@ export const ball = {
       vec3 n = normalize(eye + d * (tangent - sqrt(half2)));
       float facing = sqrt(half2);
       float day = smoothstep(-0.18, 0.32, dot(n, sun));
-      vec3 sea = mix(vec3(0.014, 0.024, 0.070), vec3(0.026, 0.070, 0.185), day);
-      sea += vec3(0.012, 0.030, 0.085) * facing * day;
+      vec3 sea = mix(vec3(0.018, 0.038, 0.108), vec3(0.028, 0.082, 0.215), day);
+      sea += vec3(0.006, 0.019, 0.056) * facing * (0.5 + day);
       float rim = pow(1.0 - facing, 3.2);
       sea += vec3(0.10, 0.29, 0.80) * rim * limb * 0.95;
 
@@ -103,8 +103,8 @@ export const land = {
     void main() {
       float facing = dot(position, normalize(eye - position));
       float day = smoothstep(-0.16, 0.30, dot(position, sun));
-      vec3 shade = mix(vec3(0.19, 0.27, 0.56), vec3(0.50, 0.66, 1.0), day);
-      tint = vec4(shade, smoothstep(0.02, 0.34, facing) * mix(0.62, 0.95, day));
+      vec3 shade = mix(vec3(0.27, 0.37, 0.70), vec3(0.52, 0.68, 1.0), day);
+      tint = vec4(shade, smoothstep(0.02, 0.34, facing) * mix(0.74, 0.95, day));
       gl_Position = projectionMatrix * viewMatrix * vec4(position, 1.0);
       float size = dot_ * mix(0.72, 1.0, clamp(facing, 0.0, 1.0));
       radius = size * 0.5;
@@ -252,7 +252,7 @@ export const rings = {
       float wide = 0.05 + 0.05 * left;
       float ring = across.z < 0.0 ? 0.0 : 1.0 - smoothstep(wide, wide + soft + 0.03, abs(r - spread * 0.86));
       float spot = exp(-r * r * (across.z < 0.0 ? 7.0 : 60.0));
-      vec3 light = tint * (ring * 0.75 + spot * 0.9) * left;
+      vec3 light = tint * (ring * 0.75 + spot * 0.55) * left;
       color = vec4(light, max(light.r, max(light.g, light.b)));
     }
   `,

@@ -79,9 +79,9 @@ export class Format {
     }
   }
 
-  /** A change in per cent, always with its sign. */
+  /** A change in per cent, without its sign: an arrow stands beside it. */
   change(percent: number): string {
-    return this.number('change', { style: 'percent', signDisplay: 'exceptZero', maximumFractionDigits: 0 }).format(percent / 100);
+    return this.number('change', { style: 'percent', signDisplay: 'never', maximumFractionDigits: 0 }).format(percent / 100);
   }
 
   /** Hours and minutes by the clock of this machine. */

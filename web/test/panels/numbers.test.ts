@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { Sampling } from '../../src/panels/sampling.ts';
+import { lastHour, sparkPaths } from '../../src/panels/spark.ts';
+import { Tween } from '../../src/panels/tween.ts';
+import type { History } from '../../src/client/records.ts';
+import { en } from '../../src/text/en.ts';
+import { catalogueFor, texts } from '../../src/text/index.ts';
+
+describe('tween', () => {
+  it('takes as long as values take to come, and arrives exactly', () => {
+    const tween = new Tween(100);
+    tween.to(200, 1_000);
+    expect(tween.at(1_500)).toBe(150);
+    expect(tween.at(2_000)).toBe(200);
+    tween.to(300, 1_500); // half a second after: from where it is, in half a second
+    expect(tween.at(1_500)).toBe(150);
+    expect(tween.at(1_750)).toBe(225);
+    expect(tween.at(2_000)).toBe(300);
+    expect(tween.done(2_000)).toBe(true);
+  });
+
+  it('never runs past its goal', () => {
+    const tween = new Tween(0);
+    tween.to(7, 10);
+    expect(tween.at(1e9)).toBe(7);
+  });
+});
+
+describe('sampling', () => {
+  it('sums the last minute and forgets what is older', () => {
+    const sampling = new Sampling();
+    const start = 1_700_000_000_000;
+    for (let s = 0; s < 120; s++) sampling.add(1, 3, start + s * 1_000);
+    expect(sampling.sums(start + 119_000)).toEqual({ shown: 60, of: 180 });
+    expect(sampling.sums(start + 149_000)).toEqual({ shown: 30, of: 90 });
+    expect(sampling.sums(start + 999_000)).toEqual({ shown: 0, of: 0 });
+  });
+
+  it('bears a clock that goes back', () => {
+    const sampling = new Sampling();
+    sampling.add(1, 1, 1_700_000_000_000);
+    sampling.add(1, 1, 1_699_999_990_000);
+    expect(sampling.sums(1_700_000_000_000)).toEqual({ shown: 2, of: 2 });
+  });
+});
+
+describe('last hour', () => {
+  const minutes = (f: (i: number) => number) => Array.from({ length: 60 }, (_, i) => f(i));
+  const history = { window_end: '2026-11-27T12:00:00.000Z', orders: minutes((i) => (i < 50 ? 0 : i)) } as unknown as History;
+
+  it('leaves out minutes before there was anything to count', () => {
+    const points = lastHour(history, 'orders', '2026-11-27T11:50:00.000Z');
+    expect(points.map((p) => p.value)).toEqual([50, 51, 52, 53, 54, 55, 56, 57, 58, 59]);
+    expect(points[0]!.minute).toBe(9);
+    expect(points.at(-1)!.minute).toBe(0);
+  });
+
+  it('keeps zeros that were counted', () => {
+    expect(lastHour(history, 'orders', '2026-11-20T00:00:00Z')).toHaveLength(60);
+  });
+
+  it('has a line from two points on, inside its box', () => {
+    expect(sparkPaths([{ minute: 0, value: 1 }], 100, 20)).toBeUndefined();
+    const paths = sparkPaths([{ minute: 1, value: 5 }, { minute: 0, value: 5 }], 100, 20)!;
+    expect(paths.line).toMatch(/^M0 [\d.]+L100 [\d.]+$/);
+    expect(paths.y).toBeGreaterThanOrEqual(0);
+    expect(paths.y).toBeLessThanOrEqual(20);
+  });
+
+  it('bears a history without the figure', () => {
+    expect(lastHour({ window_end: '2026-11-27T12:00:00Z' } as History, 'sales', undefined)).toEqual([]);
+  });
+});
+
+describe('texts', () => {
+  it('fills in values and leaves markup as text', () => {
+    const t = texts(en);
+    expect(t('sampling', { shown: '1', of: '<b>' })).toBe('Showing 1 of <b> orders in the last minute');
+    expect(t('rankUp')).toBe('up {n}');
+  });
+
+  it('falls back to English', () => {
+    expect(catalogueFor(['xx-YY', 'en-GB'])).toBe(en);
+    expect(catalogueFor([])).toBe(en);
+  });
+});
