@@ -264,10 +264,11 @@ func (a *Aggregator) judge(in Input, p *partition, o *orders.Order) (entry, Verd
 		return entry{}, DeadRate
 	}
 	id := xxhash.Sum64String(o.ID)
-	if p.seen.has(id, o.At) {
+	earliest := a.marks.now - a.lateness
+	if p.seen.has(id, o.At, earliest) {
 		return entry{}, Duplicate
 	}
-	if a.marks.now != noTime && o.At < a.marks.now-a.lateness {
+	if o.At < earliest {
 		return entry{}, Late
 	}
 	metres := distance(o.From, o.To)

@@ -22,8 +22,10 @@ type seen struct {
 func spanOf(at orders.Time) int64 { return floorDiv(int64(at), int64(duplicateSpan)) }
 
 // has reports whether an order with this id was accepted within duplicateSpan
-// of at.
-func (s *seen) has(hash uint64, at orders.Time) bool {
+// of at. Accepted orders more than duplicateSpan before earliest are forgotten,
+// to the millisecond, even while their span is still held: whether an order is
+// a duplicate or late must not depend on when spans are dropped.
+func (s *seen) has(hash uint64, at, earliest orders.Time) bool {
 	span := spanOf(at)
 	for near := span - 1; near <= span+1; near++ {
 		table := s.spans[near]
@@ -35,7 +37,7 @@ func (s *seen) has(hash uint64, at orders.Time) bool {
 			continue
 		}
 		other := orders.Time(near)*duplicateSpan + orders.Time(offset)
-		if max(other-at, at-other) <= duplicateSpan {
+		if max(other-at, at-other) <= duplicateSpan && other >= earliest-duplicateSpan {
 			return true
 		}
 	}

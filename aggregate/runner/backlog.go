@@ -66,20 +66,29 @@ func (b *backlog) caughtUp(i int) bool {
 	return len(b.parts[i].queue) == 0 && b.parts[i].drained
 }
 
+// marks tells how far partitions have come; [aggregate.Aggregator] is one.
+type marks interface {
+	Watermark() (at orders.Time, ok bool)
+	PartitionWatermark(partition int32) (at orders.Time, ok bool)
+}
+
 // pick returns the partition whose records come next, or -1 if none may be
-// taken now. watermark gives a partition's watermark; floor is the lowest
-// watermark of those that count.
-func (b *backlog) pick(watermark func(int) orders.Time, floor orders.Time) int {
-	best, bestAt := -1, orders.Time(0)
+// taken now.
+func (b *backlog) pick(m marks) int {
+	best, bestAt, started := -1, orders.Time(0), false
 	for i := range b.parts {
 		if len(b.parts[i].queue) == 0 {
 			continue
 		}
-		if at := watermark(i); best < 0 || at < bestAt {
-			best, bestAt = i, at
+		at, ok := m.PartitionWatermark(int32(i))
+		if !ok {
+			return i // it holds the watermark back
+		}
+		if best < 0 || at < bestAt {
+			best, bestAt, started = i, at, true
 		}
 	}
-	if best >= 0 && floor > 0 && bestAt > floor+maxDrift {
+	if floor, ok := m.Watermark(); started && ok && bestAt > floor+maxDrift {
 		return -1
 	}
 	return best

@@ -50,7 +50,7 @@ func (m *Metrics) Collectors() []prometheus.Collector {
 }
 
 func (m *Metrics) observe(agg *aggregate.Aggregator, now time.Time) {
-	if w := agg.Watermark(); w > 0 {
+	if w, ok := agg.Watermark(); ok {
 		m.watermark.Set(now.Sub(w.Std()).Seconds())
 	}
 }

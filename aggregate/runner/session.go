@@ -26,7 +26,8 @@ type session struct {
 	reader   *kafka.Reader
 	backlog  backlog
 
-	pending   []kafka.Record // dead and late orders of the next transaction
+	handled   map[int32]int64 // by partition: records before were dealt with before the restart
+	pending   []kafka.Record  // dead and late orders of the next transaction
 	lastFlush time.Time
 	lastBeat  time.Time
 }
@@ -57,28 +58,12 @@ func (r *runner) session(ctx context.Context, products *catalogue) error {
 // load restores the aggregator from the checkpoint and opens the reader where
 // it has to read again.
 func (s *session) load(ctx context.Context) error {
-	began := time.Now()
-	restore := aggregate.NewRestore(s.cfg.Aggregate)
-	_, err := kafka.ReadState(ctx, s.cfg.Kafka, feed.TopicCheckpoint, func(rec kafka.Record) error {
-		if string(rec.Key) == leaderKey {
-			return nil
-		}
-		return restore.Add(string(rec.Key), rec.Value)
-	})
-	if err != nil {
-		return fmt.Errorf("load checkpoint: %w", err)
-	}
-	if s.agg, err = restore.Finish(); err != nil {
-		return fmt.Errorf("%w: %w; a checkpoint of another version can be set aside by deleting the topic %s, which begins all figures anew",
-			errUnusableCheckpoint, err, feed.TopicCheckpoint)
+	var err error
+	if s.agg, err = aggregate.New(s.cfg.Aggregate); err != nil {
+		return err
 	}
 	s.agg.SetClassification(s.products.current())
-	offsets := map[int32]int64{}
-	for p, at := range s.agg.Positions() {
-		offsets[p] = at.Replay
-	}
-	s.reader, err = kafka.NewReader(kafka.ReaderConfig{Config: s.cfg.Kafka, Topic: feed.TopicOrders, Offsets: offsets})
-	s.log.Info("aggregating", "partitions_with_position", len(offsets), "watermark", s.agg.Watermark(), "checkpoint_loaded_in", time.Since(began).Round(time.Millisecond))
+	s.reader, err = kafka.NewReader(kafka.ReaderConfig{Config: s.cfg.Kafka, Topic: feed.TopicOrders})
 	return err
 }
 
@@ -121,7 +106,9 @@ func (s *session) fetch(ctx context.Context) error {
 		return ctx.Err()
 	}
 	now := orders.TimeOf(time.Now())
-	s.agg.SetPartitions(s.reader.Partitions())
+	if err := s.agg.SetPartitions(s.reader.Partitions()); err != nil {
+		return err
+	}
 	s.backlog.grow(s.reader.Partitions())
 	for _, batch := range batches {
 		s.metrics.lost.Add(float64(max(batch.Lost, 0)))
@@ -139,14 +126,14 @@ func (s *session) tellCaughtUp(now orders.Time) {
 	for i := range s.backlog.parts {
 		p := &s.backlog.parts[i]
 		if len(p.queue) == 0 && p.next > 0 {
-			s.agg.Position(int32(i), p.next)
+			s.agg.Advance(int32(i), p.next)
 		}
 		s.agg.CaughtUp(int32(i), s.backlog.caughtUp(i), now)
 	}
 }
 
 func (s *session) nextPartition() int {
-	return s.backlog.pick(func(i int) orders.Time { return s.agg.PartitionWatermark(int32(i)) }, s.agg.Watermark())
+	return s.backlog.pick(s.agg)
 }
 
 // consume aggregates what was fetched until the next flush is due.
@@ -187,7 +174,8 @@ func (s *session) order(rec *kafka.Record, now orders.Time) {
 }
 
 func (s *session) unreadable(rec *kafka.Record, err error) {
-	if !s.agg.Skip(rec.Partition, rec.Offset) {
+	s.agg.Advance(rec.Partition, rec.Offset+1)
+	if rec.Offset < s.handled[rec.Partition] {
 		return // kept before the restart
 	}
 	reason := string(orders.Malformed)
