@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 )
 
 // File is an open Parquet file. Reads from several goroutines must not overlap.
@@ -31,7 +32,25 @@ func Open(r io.ReaderAt, size int64) (f *File, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("file is no Parquet or is cut short: %w", err)
 	}
+	if err := checkCodecs(file); err != nil {
+		return nil, err
+	}
 	return &File{file: file}, nil
+}
+
+// checkCodecs refuses the compressions whose decoder in the library does not
+// end on damaged input: LZ4 doubles its buffer for ever.
+func checkCodecs(file *parquet.File) error {
+	for _, group := range file.Metadata().RowGroups {
+		for i := range group.Columns {
+			switch codec := group.Columns[i].MetaData.Codec; codec {
+			case format.Uncompressed, format.Snappy, format.Gzip, format.Brotli, format.Zstd:
+			default:
+				return fmt.Errorf("compression %v is not read; none, snappy, gzip, brotli and zstd are", codec)
+			}
+		}
+	}
+	return nil
 }
 
 // checkFooter refuses what the library would believe: it allocates whatever
