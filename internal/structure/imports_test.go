@@ -27,7 +27,7 @@ var rules = []rule{
 	{room: "orders/classification", may: []string{"orders", "orders/internal/columns"}, why: "a Parquet file of products, as orders name them"},
 	{room: "orders/synthetic", may: []string{"orders", "orders/gazetteer"}, why: "a source makes orders; where they go is not its business"},
 	{room: "orders/journey", may: []string{"orders", "orders/gazetteer", "orders/internal/columns"}, why: "a source makes orders; where they go is not its business"},
-	{room: "orders/replay", may: []string{"orders"}, test: []string{"orders/synthetic"}, why: "pacing knows sources, not where orders go"},
+	{room: "orders/pacer", may: []string{"orders"}, test: []string{"orders/synthetic"}, why: "pacing knows sources, not where orders go"},
 	{room: "auth", why: "what a token permits must be readable without knowing who asks"},
 	{room: "web", why: "the built page is bytes"},
 	{room: "feed", may: []string{"orders"}, why: "the contract of the output topics shares the order's time, and nothing else"},
@@ -44,7 +44,7 @@ var rules = []rule{
 	{room: "aggregate/runner", may: slices.Concat(contracts, []string{"aggregate", "kafka", "orders/classification"}), test: append([]string{"orders/synthetic"}, logs...), why: "the I/O around the pure aggregate; it does not serve"},
 
 	{room: "cmd/livemap", may: slices.Concat(contracts, []string{
-		"orders/gazetteer", "orders/classification", "orders/synthetic", "orders/journey", "orders/replay", "sse", "auth", "web",
+		"orders/gazetteer", "orders/classification", "orders/synthetic", "orders/journey", "orders/pacer", "sse", "auth", "web",
 		"aggregate", "hub", "kafka", "kafka/embedded", "loadtest", "server", "aggregate/runner",
 	}), test: logs, why: "flags and wiring: the only room that knows all"},
 
