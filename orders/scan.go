@@ -300,11 +300,12 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 // skip consumes one value of any kind, with depth objects and arrays around it.
 func (s *scanner) skip(depth int) {
-	if depth >= maxDepth {
+	kind := s.kind()
+	if depth >= maxDepth && (kind == object || kind == array) {
 		s.fail("nested deeper than " + strconv.Itoa(maxDepth))
 		return
 	}
-	switch s.kind() {
+	switch kind {
 	case object:
 		s.i++
 		for first := true; ; first = false {

@@ -76,8 +76,8 @@ func checkFooter(r io.ReaderAt, size int64) error {
 	return nil
 }
 
-// recovered turns a panic of the Parquet library into an error: it decodes
-// damaged pages without checking everything first.
+// recovered turns a panic of the Parquet library into an error: it trusts
+// schemas and pages that may be damaged.
 func recovered(err *error) {
 	if p := recover(); p != nil {
 		*err = fmt.Errorf("file is damaged: %v", p)
@@ -104,7 +104,8 @@ func (f *File) Has(name string) bool {
 
 // Column finds a column that holds one value, or NULL, per row and is of one of
 // the kinds.
-func (f *File) Column(name string, kinds ...parquet.Kind) (Column, error) {
+func (f *File) Column(name string, kinds ...parquet.Kind) (c Column, err error) {
+	defer recovered(&err)
 	leaf, ok := f.file.Schema().Lookup(name)
 	if !ok {
 		return Column{}, fmt.Errorf("column %s is missing; the file has %s", name, f.names())
@@ -112,7 +113,7 @@ func (f *File) Column(name string, kinds ...parquet.Kind) (Column, error) {
 	if leaf.MaxRepetitionLevel > 0 {
 		return Column{}, fmt.Errorf("column %s is a list", name)
 	}
-	c := Column{name: name, leaf: leaf}
+	c = Column{name: name, leaf: leaf}
 	if !slices.Contains(kinds, c.Kind()) {
 		return Column{}, fmt.Errorf("column %s is of type %v, wants one of %v", name, leaf.Node.Type(), kinds)
 	}
