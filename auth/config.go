@@ -52,14 +52,14 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Sources returns the names of the settings that are sources of keys and are set.
+// sources returns the names of the settings that are sources of keys and are set.
 func (c Config) sources() []string {
 	var set []string
 	for _, s := range []struct{ name, value string }{
 		{"hs256-key-file", c.HS256KeyFile},
-		{"hs256-key", c.HS256Key},
+		{"hs256-key (environment)", c.HS256Key},
 		{"public-key-file", c.PublicKeyFile},
-		{"public-key", c.PublicKey},
+		{"public-key (environment)", c.PublicKey},
 		{"jwks-url", c.JWKSURL},
 	} {
 		if s.value != "" {

@@ -87,30 +87,38 @@ func (f *fetcher) run(ctx context.Context, m *metrics) {
 	defer f.client.CloseIdleConnections()
 	retry := fetchRetry
 	for {
-		keys, notes, err := f.fetch(ctx)
 		wait := f.every + time.Duration((rand.Float64()-0.5)*0.2*float64(f.every))
-		if err != nil {
+		if err := f.once(ctx, m); err != nil {
 			if ctx.Err() != nil {
 				return
 			}
-			m.reloads.WithLabelValues(sourceJWKS, resultFailed).Inc()
 			f.log.Warn("keys stay as they are: cannot fetch the key set", "url", Redact(f.address), "retry_in", retry, "error", err)
 			wait, retry = min(retry, f.every), min(2*retry, f.every)
 		} else {
-			m.reloads.WithLabelValues(sourceJWKS, resultOK).Inc()
-			m.keysAt.SetToCurrentTime()
 			retry = fetchRetry
-			f.use(keys)
-			for _, n := range notes {
-				f.log.Debug("key of the key set not used", "url", Redact(f.address), "note", n)
-			}
 		}
-		f.last.Store(time.Now().UnixMilli())
-		f.fresh.ring()
 		if !f.pause(ctx, wait) {
 			return
 		}
 	}
+}
+
+// once fetches the set and puts it in force.
+func (f *fetcher) once(ctx context.Context, m *metrics) error {
+	defer f.fresh.ring()
+	defer func() { f.last.Store(time.Now().UnixMilli()) }()
+	keys, notes, err := f.fetch(ctx)
+	if err != nil {
+		m.reloads.WithLabelValues(sourceJWKS, resultFailed).Inc()
+		return err
+	}
+	m.reloads.WithLabelValues(sourceJWKS, resultOK).Inc()
+	m.keysAt.SetToCurrentTime()
+	f.use(keys)
+	for _, n := range notes {
+		f.log.Debug("key of the key set not used", "url", Redact(f.address), "note", n)
+	}
+	return nil
 }
 
 // pause waits for the next time to fetch, and says whether there is one.

@@ -170,7 +170,7 @@ func (k jwk) public() (crypto.PublicKey, error) {
 // unbase64 returns nil for what is not base64url.
 func unbase64(s string) []byte {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil {
+	if err != nil || !oneLine([]byte(s)) {
 		return nil
 	}
 	return b

@@ -54,6 +54,7 @@ type key struct {
 	print     fingerprint
 
 	public crypto.PublicKey // nil for HS256
+	secret []byte           // of HS256; nil otherwise
 	macs   *sync.Pool       // of hash.Hash keyed with the secret; nil otherwise
 }
 
@@ -80,6 +81,7 @@ func newSecret(secret []byte) (*key, error) {
 	return &key{
 		algorithm: HS256,
 		print:     printOf(HS256, secret),
+		secret:    secret,
 		macs:      &sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }},
 	}, nil
 }

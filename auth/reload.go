@@ -30,6 +30,18 @@ func (v *Verifier) Run(ctx context.Context) error {
 	}
 }
 
+// Fetch gets the keys from their address now, if they have one: for those who
+// want to know that it works before they run, or who never run.
+func (v *Verifier) Fetch(ctx context.Context) error {
+	if v.fetch == nil {
+		return nil
+	}
+	if err := v.fetch.once(ctx, v.metrics); err != nil {
+		return fmt.Errorf("fetch keys from %s: %w", Redact(v.config.JWKSURL), err)
+	}
+	return nil
+}
+
 // reload loads one file again, if there is one.
 func (v *Verifier) reload(source, path string, load func() error) {
 	if path == "" {
