@@ -1,0 +1,250 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"livemap/orders"
+)
+
+// Errors of Join.
+var (
+	ErrFull         = errors.New("hub: as many clients as allowed")
+	ErrDraining     = errors.New("hub: draining")
+	ErrUnknownTopic = errors.New("hub: no such topic")
+	ErrNoTopic      = errors.New("hub: no topic asked for")
+	ErrKeys         = errors.New("hub: too many keys asked for")
+	// ErrBadID says that an id is not one of this server's.
+	ErrBadID = errID
+)
+
+// Subscription is what a client asks for.
+type Subscription struct {
+	Topics   []string // at least one; order and repetition do not matter
+	Keys     []string // only records with these keys; nil: every key
+	Envelope bool     // data is {topic,partition,offset,at,key,value}
+	LastID   string   // of the last event that it had; empty: none
+	// Expires is when the stream must end with the reason expired; zero: never.
+	Expires time.Time
+}
+
+// CheckID returns an error that wraps ErrBadID unless text is an id.
+func CheckID(text string) error {
+	_, err := parseID(text)
+	return err
+}
+
+// cursor is all that must be kept of a client between two writes, whatever
+// drives it: a handful of numbers without a pointer.
+type cursor struct {
+	next    uint64      // number of the frame to send next
+	offset  uint32      // bytes of the prefix sent
+	expires orders.Time // when the stream ends
+	reason  uint8       // index into closeReasons: why it ends then
+}
+
+// Client is one connection. It is made by Join and driven by Serve.
+type Client struct {
+	hub    *Hub
+	view   *view
+	names  []string // topics, as hello lists them
+	origin origin
+
+	cursor cursor // owned by Serve, but expires and reason: guarded by clients.mu
+
+	stop   chan struct{} // closed by end, once
+	why    atomic.Value  // CloseReason, set before stop is closed
+	sink   Sink          // guarded by clients.mu: whom to cut off when the drain is over
+	ending bool          // guarded by clients.mu
+}
+
+// Join admits a client. Its Serve must be called: until then, and while it
+// runs, the client counts.
+func (h *Hub) Join(s Subscription) (*Client, error) {
+	topics, err := h.resolve(s.Topics)
+	if err != nil {
+		return nil, err
+	}
+	keys := slices.Clone(s.Keys)
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	if s.Keys != nil && (len(keys) == 0 || len(keys) > MaxViewKeys) {
+		return nil, fmt.Errorf("%w: %d, allowed are 1 to %d", ErrKeys, len(keys), MaxViewKeys)
+	}
+	c := &Client{hub: h, stop: make(chan struct{})}
+	if s.LastID != "" {
+		c.origin.id, err = parseID(s.LastID)
+		c.origin.unusable = err != nil
+		if err == nil {
+			c.origin.text = s.LastID
+		}
+	}
+	for _, i := range topics {
+		c.names = append(c.names, h.config.Topics[i].Name)
+	}
+	c.setExpiry(s.Expires)
+	if err := h.clients.add(c, h.config.MaxClients); err != nil {
+		return nil, err
+	}
+	enc := plain
+	if s.Envelope {
+		enc = envelope
+	}
+	h.mu.Lock()
+	c.view, err = h.enter(topics, keys, enc)
+	h.mu.Unlock()
+	if err != nil {
+		h.clients.remove(c)
+		return nil, fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return c, nil
+}
+
+// resolve returns the indexes of topics, ascending.
+func (h *Hub) resolve(names []string) ([]int, error) {
+	if len(names) == 0 {
+		return nil, ErrNoTopic
+	}
+	var topics []int
+	for _, name := range names {
+		i, ok := h.byName[name]
+		if !ok {
+			return nil, fmt.Errorf("%w: %q", ErrUnknownTopic, name)
+		}
+		topics = append(topics, i)
+	}
+	slices.Sort(topics)
+	return slices.Compact(topics), nil
+}
+
+// setExpiry settles when the stream ends by itself: at the age limit, give or
+// take a fifth, or when the permission ends, whichever is first.
+func (c *Client) setExpiry(permission time.Time) {
+	now := orders.TimeOf(time.Now())
+	c.cursor.expires = 1<<63 - 1
+	if age := c.hub.config.MaxStreamAge; age > 0 {
+		c.cursor.expires = now.Add(between(age*4/5, age*6/5))
+		c.cursor.reason = reasonIndex(CloseRebalance)
+	}
+	if !permission.IsZero() && orders.TimeOf(permission) < c.cursor.expires {
+		c.cursor.expires = orders.TimeOf(permission)
+		c.cursor.reason = reasonIndex(CloseExpired)
+	}
+}
+
+func reasonIndex(r CloseReason) uint8 { return uint8(slices.Index(closeReasons, r)) }
+
+// clients are all that are connected.
+type clients struct {
+	mu       sync.Mutex
+	all      map[*Client]struct{}
+	draining bool
+	gone     broadcast // sent when one left, under mu
+}
+
+func (cs *clients) init() {
+	cs.all = map[*Client]struct{}{}
+	cs.gone.init()
+}
+
+func (cs *clients) add(c *Client, limit int) error {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	switch {
+	case cs.draining:
+		return ErrDraining
+	case len(cs.all) >= limit:
+		return ErrFull
+	}
+	cs.all[c] = struct{}{}
+	return nil
+}
+
+func (cs *clients) remove(c *Client) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	delete(cs.all, c)
+	cs.gone.send()
+}
+
+// expire ends the streams whose time has come. One look at all clients a second
+// is cheaper than a timer for each.
+func (cs *clients) expire(now orders.Time) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for c := range cs.all {
+		if c.cursor.expires <= now {
+			c.endLocked(closeReasons[c.cursor.reason])
+		}
+	}
+}
+
+// endLocked asks the client's walker to say goodbye and leave. Needs
+// clients.mu.
+func (c *Client) endLocked(reason CloseReason) {
+	if !c.ending {
+		c.ending = true
+		c.why.Store(reason)
+		close(c.stop)
+	}
+}
+
+// Clients returns how many clients are connected.
+func (h *Hub) Clients() int {
+	h.clients.mu.Lock()
+	defer h.clients.mu.Unlock()
+	return len(h.clients.all)
+}
+
+// Drain refuses new clients and ends the streams of all, spread evenly at
+// random over the window, each with a short retry. It returns when the last is
+// gone; when ctx is done first, it cuts off those that are left.
+func (h *Hub) Drain(ctx context.Context, window time.Duration) {
+	cs := &h.clients
+	cs.mu.Lock()
+	cs.draining = true
+	now := orders.TimeOf(time.Now())
+	for c := range cs.all {
+		end := now.Add(between(0, window))
+		if end < c.cursor.expires {
+			c.cursor.expires, c.cursor.reason = end, reasonIndex(CloseDrain)
+		}
+	}
+	cs.mu.Unlock()
+	tick := time.NewTicker(max(window/200, 10*time.Millisecond))
+	defer tick.Stop()
+	done := ctx.Done()
+	for {
+		cs.expire(orders.TimeOf(time.Now()))
+		cs.mu.Lock()
+		left, gone := len(cs.all), cs.gone.wait()
+		cs.mu.Unlock()
+		if left == 0 {
+			return
+		}
+		select {
+		case <-done:
+			done = nil
+			cs.cut()
+		case <-tick.C:
+		case <-gone:
+		}
+	}
+}
+
+// cut ends all streams without waiting for what their sockets still hold.
+func (cs *clients) cut() {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for c := range cs.all {
+		c.endLocked(CloseDrain)
+		if c.sink != nil {
+			c.sink.SetWriteDeadline(time.Now().Add(cutGrace)) // an error here means it is closed already
+		}
+	}
+}

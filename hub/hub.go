@@ -1,0 +1,340 @@
+// Package hub turns records of Kafka topics into streams of events, once for
+// all clients. Start at [New], [Hub.Publish] and [Hub.Join].
+//
+// One sequencer ([Hub.Publish] and its sisters, called by one goroutine at a
+// time) writes each record as a frame into a [ring] per (topics, encoding).
+// A [view] is a ring and a set of keys. A [Client] is a cursor into a view:
+// what lies between the cursor and the ring's head goes out in one write. What
+// a joining client needs from before the head is a [prefix], built once and
+// shared. There is no queue, channel or buffer of records per client, so that
+// one who reads slowly costs the others nothing.
+//
+// The package knows no socket and no Kafka: records come in by Publish, bytes
+// leave through a [Sink]. It never looks inside a value.
+package hub
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"livemap/feed"
+	"livemap/orders"
+)
+
+// Hub serves topics to clients. Its methods are safe for concurrent use, but
+// Publish, SetTopic and SetStart must come from one goroutine at a time: their
+// order is the order of the streams.
+type Hub struct {
+	// immutable
+	config  Config
+	metrics *metrics
+	byName  map[string]int
+
+	mu       sync.Mutex // the sequencer; taken before any ring's lock
+	topics   []*topic
+	rings    map[string]*ring // by ringName
+	views    int
+	ready    bool
+	progress broadcast // sent when positions advanced
+	scratch  []byte    // of publish: the frame being made
+	raw      []byte    // of publish: the binary id being made
+
+	prefixes *prefixes
+	clients  clients
+}
+
+// New returns a hub, or all that is wrong with its configuration.
+func New(config Config) (*Hub, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	config = config.withDefaults()
+	h := &Hub{
+		config:  config,
+		byName:  map[string]int{},
+		rings:   map[string]*ring{},
+		metrics: newMetrics(),
+	}
+	h.prefixes = newPrefixes(config.PrefixBytes)
+	h.clients.init()
+	h.progress.init()
+	for i, t := range config.Topics {
+		h.byName[t.Name] = i
+		h.topics = append(h.topics, newTopic(t))
+	}
+	if err := h.checkRoom(); err != nil {
+		return nil, err
+	}
+	h.metrics.observe(h)
+	return h, nil
+}
+
+// Topics returns the topics in the order of the configuration, with defaults
+// filled in.
+func (h *Hub) Topics() []Topic { return slices.Clone(h.config.Topics) }
+
+// Heartbeat returns the time between two heartbeats.
+func (h *Hub) Heartbeat() time.Duration { return h.config.Heartbeat }
+
+// checkRoom says whether an id of all topics fits into MaxIDBytes.
+func (h *Hub) checkRoom() error {
+	room := idHeadBytes
+	for _, t := range h.topics {
+		room += idRoom(max(len(t.next), 1))
+	}
+	if room > maxIDRaw {
+		return fmt.Errorf("%w: %d topics with their partitions need %d bytes of %d", ErrIDTooLong, len(h.topics), room, maxIDRaw)
+	}
+	return nil
+}
+
+// SetTopic tells the hub a topic's UUID and how many partitions it has. Another
+// UUID than before means that the topic was recreated: clients are told, and
+// its positions begin anew. More partitions than before start at 0. The error
+// is ErrIDTooLong.
+func (h *Hub) SetTopic(index int, uuid [16]byte, partitions int) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t := h.topics[index]
+	recreated := t.named && t.uuid != uuid
+	if recreated {
+		t.recreate(uuid)
+	} else if !t.named {
+		t.named, t.uuid, t.uuidHash, t.section = true, uuid, hashUUID(uuid), nil
+	}
+	t.grow(min(partitions, maxPartitions))
+	if err := h.checkRoom(); err != nil {
+		return err
+	}
+	if recreated {
+		h.metrics.gap(GapRecreated)
+		h.control(index, func(b []byte) []byte {
+			return appendGap(b, t.Name, gap{partition: -1, reason: GapRecreated, from: Absent, to: Absent})
+		})
+		for _, r := range h.rings {
+			if slices.Contains(r.topics, index) {
+				r.forgetIDs()
+			}
+		}
+	}
+	return nil
+}
+
+// SetStart tells the hub that a partition is read from offset on: all records
+// from there will be published. Without it the first record stands for the
+// start. It counts only before that record.
+func (h *Hub) SetStart(index int, partition int32, offset int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t := h.topics[index]
+	if partition < 0 || int(partition) >= maxPartitions || offset < 0 {
+		return
+	}
+	t.grow(int(partition) + 1)
+	if t.next[partition] == Absent {
+		t.advance(partition, offset)
+		t.journal.floor[partition] = offset
+	}
+}
+
+// SetLost tells the hub that the log does not hold what comes next in a
+// partition: reading goes on at to. Clients are told. Where to is below the
+// position the log was truncated, and offsets repeat from there.
+func (h *Hub) SetLost(index int, partition int32, from, to int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t := h.topics[index]
+	if partition < 0 || int(partition) >= len(t.next) || to < 0 {
+		return
+	}
+	g := gap{topic: int32(index), partition: partition, reason: GapExpired, from: from, to: to}
+	truncated := to < t.next[partition]
+	if truncated {
+		g.reason, g.from = GapTruncated, Absent
+	}
+	t.advance(partition, to)
+	if !truncated {
+		t.journal.floor[partition] = to
+	}
+	if t.Kind == feed.Log { // of a state topic the latest of each key stands, or is read again
+		h.metrics.gap(g.reason)
+		h.control(index, func(b []byte) []byte { return appendGap(b, t.Name, g) })
+	}
+	if !truncated {
+		return
+	}
+	t.journal.truncate(partition, to)
+	for _, r := range h.rings {
+		if slices.Contains(r.topics, index) {
+			r.forgetIDs()
+		}
+	}
+}
+
+// SetReady says that all partitions were read as far as they went.
+func (h *Hub) SetReady() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ready = true
+}
+
+// Ready says whether SetReady was called.
+func (h *Hub) Ready() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ready
+}
+
+// Latest returns the latest value of a key of a state topic, and the offset and
+// partition it stands at. It reports false when there is none.
+func (h *Hub) Latest(index int, key string) (Record, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.topics[index].table.latest[key]
+	if r == nil || r.tombstone {
+		return Record{}, false
+	}
+	return Record{Topic: index, Partition: r.partition, Offset: r.offset, At: r.at, Key: []byte(r.key), Value: r.value}, true
+}
+
+// tail returns the characters of a ring's current id behind its head. Needs mu.
+func (h *Hub) tail(r *ring) []byte {
+	h.raw = h.raw[:0]
+	for _, i := range r.topics {
+		h.raw = h.topics[i].appendSection(h.raw)
+	}
+	return idEncoding.AppendEncode(nil, h.raw)
+}
+
+// mark returns a ring's current mark. Needs mu.
+func (h *Hub) mark(r *ring) (m mark) {
+	for _, i := range r.topics {
+		m += h.topics[i].mark
+	}
+	return m
+}
+
+// ringName is what tells rings apart: the encoding, then each topic's index.
+func ringName(topics []int, enc encoding) string {
+	b := []byte{byte(enc)}
+	for _, i := range topics {
+		b = binary.AppendUvarint(b, uint64(i))
+	}
+	return string(b)
+}
+
+// viewName is what tells the views of a ring apart: each key with its length.
+func viewName(keys []string) string {
+	var b []byte
+	for _, k := range keys {
+		b = binary.AppendUvarint(b, uint64(len(k)))
+		b = append(b, k...)
+	}
+	return string(b)
+}
+
+var errTooManyViews = errors.New("hub: too many different requests at once")
+
+// enter returns the view for topics and keys and counts a client in. Needs mu.
+func (h *Hub) enter(topics []int, keys []string, enc encoding) (*view, error) {
+	name := ringName(topics, enc)
+	r := h.rings[name]
+	if r == nil {
+		if len(h.rings) >= MaxRings && !h.dropIdleRing() {
+			return nil, errTooManyViews
+		}
+		var age time.Duration
+		for _, i := range topics {
+			age = max(age, h.topics[i].MaxAge)
+		}
+		r = newRing(topics, enc, h.config.RingBytes, age)
+		h.rings[name] = r
+	}
+	v := r.views[viewName(keys)]
+	if v == nil {
+		if h.views >= MaxViews {
+			return nil, errTooManyViews
+		}
+		v = r.addView(viewName(keys), keys)
+		h.views++
+	}
+	v.clients++
+	return v, nil
+}
+
+// leave counts a client out.
+func (h *Hub) leave(v *view) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	v.clients--
+	if v.clients > 0 {
+		return
+	}
+	v.ring.removeView(v)
+	h.views--
+	h.prefixes.forget(v)
+	if len(v.ring.views) == 0 {
+		v.ring.idle = time.Now()
+	}
+}
+
+// dropIdleRing makes room for another ring. Needs mu.
+func (h *Hub) dropIdleRing() bool {
+	var oldest string
+	for name, r := range h.rings {
+		if len(r.views) == 0 && (oldest == "" || r.idle.Before(h.rings[oldest].idle)) {
+			oldest = name
+		}
+	}
+	delete(h.rings, oldest)
+	return oldest != ""
+}
+
+// Run sends heartbeats and ends streams whose time has come, until ctx is done;
+// then it ends all streams and returns when the last client is gone. It returns
+// nil.
+func (h *Hub) Run(ctx context.Context) error {
+	heartbeat := time.NewTicker(h.config.Heartbeat)
+	defer heartbeat.Stop()
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			ended, cancel := context.WithCancel(context.Background())
+			cancel()
+			h.Drain(ended, 0)
+			return nil
+		case <-heartbeat.C:
+			h.beat()
+		case now := <-second.C:
+			h.clients.expire(orders.TimeOf(now))
+			h.sweep(now)
+		}
+	}
+}
+
+// sweep gives up rings that nobody has used for a while.
+func (h *Hub) sweep(now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for name, r := range h.rings {
+		if len(r.views) == 0 && now.Sub(r.idle) > idleRingLifetime {
+			delete(h.rings, name)
+		}
+	}
+}
+
+// between returns a random duration from low to high.
+func between(low, high time.Duration) time.Duration {
+	if high <= low {
+		return low
+	}
+	return low + rand.N(high-low)
+}

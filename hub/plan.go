@@ -1,0 +1,196 @@
+package hub
+
+import (
+	"slices"
+
+	"livemap/feed"
+	"livemap/sse"
+)
+
+// origin is where a client comes from: what it says it was sent before.
+type origin struct {
+	id       *id    // nil: nothing
+	text     string // of id
+	unusable bool   // it showed an id that cannot be used
+	lapped   bool   // it is connected, and the ring has left it behind
+}
+
+// plan is what a client is owed from before the head, cut at one number of the
+// sequencer: prefix and ring meet there without a hole and without a repeat.
+// Records never change, so that a plan is encoded without any lock.
+type plan struct {
+	view  *view
+	start []idTopic // position before the first item, in the order of the ring's topics
+	items []item
+	bytes int    // estimate of the encoded size
+	cut   uint64 // number of the frame to go on with
+	head  string // id of the cut
+}
+
+// item is a record, or a gap where record is nil.
+type item struct {
+	topic  int // index into start
+	record *record
+	gap    gap
+}
+
+// plan works out what a client with that origin is owed. Needs h.mu.
+func (h *Hub) plan(v *view, from origin) *plan {
+	p := &plan{view: v, cut: v.ring.next, head: string(v.head[:]) + string(h.tail(v.ring))}
+	for i, number := range v.ring.topics {
+		p.topic(h.topics[number], int32(number), i, from)
+	}
+	p.bytes += len(p.items) * (len(p.head) + 64)
+	for _, it := range p.items {
+		if it.record != nil {
+			p.bytes += it.record.size()
+		}
+	}
+	return p
+}
+
+// topic adds what is owed of one topic.
+func (p *plan) topic(t *topic, number int32, i int, from origin) {
+	whole := gap{topic: number, partition: -1, from: Absent, to: Absent}
+	if from.unusable {
+		whole.reason = GapUnknownID
+		p.fresh(t, i, &whole)
+		return
+	}
+	var had *idTopic
+	if from.id != nil {
+		had = from.id.topic(t.name)
+	}
+	switch {
+	case had == nil:
+		p.fresh(t, i, nil)
+	case had.uuid != t.uuidHash:
+		whole.reason = GapRecreated
+		p.fresh(t, i, &whole)
+	case t.Kind == feed.State && from.id.keys != p.view.hash:
+		p.fresh(t, i, nil)
+	case t.Kind == feed.State:
+		p.changed(t, number, i, had)
+	default:
+		p.continued(t, number, i, had, from.lapped)
+	}
+}
+
+// fresh adds what a new client is sent: the latest record of each key, or the
+// last recent records. The position of a log topic is known from the first
+// frame on, so that a client cut off in between misses none.
+func (p *plan) fresh(t *topic, i int, g *gap) {
+	start := t.position()
+	if g != nil {
+		p.items = append(p.items, item{topic: i, gap: *g})
+	}
+	if t.Kind == feed.State {
+		for k := range start.next {
+			start.next[k] = Absent
+		}
+		p.records(i, t.table.since(start.next, p.view), true)
+	} else {
+		recent := t.journal.last(t.Recent, p.view)
+		for _, r := range recent {
+			start.next[r.partition] = min(start.next[r.partition], r.offset)
+		}
+		p.records(i, recent, false)
+	}
+	p.start = append(p.start, start)
+}
+
+// changed adds the keys of a state topic that changed since.
+func (p *plan) changed(t *topic, number int32, i int, had *idTopic) {
+	start := t.position()
+	for k := range start.next {
+		start.next[k] = had.at(k)
+		if start.next[k] != Absent && start.next[k] < t.table.forgotten[k] {
+			p.fresh(t, i, &gap{topic: number, partition: -1, reason: GapExpired, from: Absent, to: Absent})
+			return
+		}
+	}
+	p.start = append(p.start, start)
+	p.records(i, t.table.since(start.next, p.view), true)
+}
+
+// continued adds the records of a log topic since, with a gap for each
+// partition whose records are not kept so far back. A partition that is new to
+// the client starts at 0.
+//
+// Beyond what the journal keeps Kafka still has the records: a source for those
+// belongs here, in place of the gap.
+func (p *plan) continued(t *topic, number int32, i int, had *idTopic, lapped bool) {
+	start := t.position()
+	from := make([]int64, len(start.next))
+	for k := range start.next {
+		start.next[k] = had.at(k)
+		from[k] = max(start.next[k], 0)
+	}
+	skip := lapped && t.Lapped == LappedGap
+	var missed []bool
+	if skip {
+		missed = make([]bool, len(from))
+		for _, r := range t.journal.since(from, p.view) {
+			missed[r.partition] = true
+		}
+	}
+	for k, floor := range t.journal.floor {
+		g := gap{topic: number, partition: int32(k), from: from[k]}
+		switch {
+		case skip && (missed[k] || from[k] < floor):
+			g.reason, g.to = GapSlow, t.next[k]
+		case from[k] < floor:
+			g.reason, g.to = GapExpired, floor
+		default:
+			continue
+		}
+		p.items = append(p.items, item{topic: i, gap: g})
+		from[k] = g.to
+	}
+	p.start = append(p.start, start)
+	if !skip {
+		p.records(i, t.journal.since(from, p.view), false)
+	}
+}
+
+// records adds records of one topic.
+func (p *plan) records(i int, records []*record, sorted bool) {
+	if sorted {
+		slices.SortFunc(records, byOffset)
+	}
+	for _, r := range records {
+		p.items = append(p.items, item{topic: i, record: r})
+	}
+}
+
+// encode returns the bytes of the plan. The id of each frame is the position
+// behind it.
+func (p *plan) encode(topics []Topic, enc encoding) []byte {
+	at := id{keys: p.view.hash, topics: p.start}
+	b := make([]byte, 0, p.bytes)
+	for _, it := range p.items {
+		next := at.topics[it.topic].next
+		if r := it.record; r != nil {
+			b = appendRecord(b, &topics[r.topic], r, enc)
+			next[r.partition] = max(next[r.partition], r.offset+1)
+		} else {
+			b = appendGap(b, topics[it.gap.topic].Name, it.gap)
+			if it.gap.partition >= 0 {
+				next[it.gap.partition] = it.gap.to
+			}
+		}
+		b = append(b, idLine...)
+		b = at.append(b)
+		b = append(b, frameEnd...)
+	}
+	return b
+}
+
+// appendFinal appends a heartbeat at the cut. It ends what is sent from before
+// the head: from here on the client holds the whole position, even where it was
+// owed nothing.
+func appendFinal(b []byte, h []byte, id string) []byte {
+	b = append(b, h...)
+	b = sse.AppendID(b, id)
+	return sse.AppendEnd(b)
+}

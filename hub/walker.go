@@ -1,0 +1,362 @@
+package hub
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"os"
+	"time"
+
+	"livemap/orders"
+)
+
+// cutGrace is how long a client has to take its goodbye when the drain is over.
+const cutGrace = 100 * time.Millisecond
+
+// Sink takes the bytes of one client. It is a socket, or an HTTP/2 stream.
+type Sink interface {
+	// WriteBuffers writes and consumes all of b, returning how much was
+	// accepted. Beyond the write deadline it returns an error that is
+	// os.ErrDeadlineExceeded.
+	WriteBuffers(b *net.Buffers) (int64, error)
+	// SetWriteDeadline is called concurrently with WriteBuffers.
+	SetWriteDeadline(t time.Time) error
+}
+
+// walker drives one client from the goroutine of its HTTP handler: the way for
+// all systems, and for streams that are not sockets. Between two writes it
+// waits for its view's broadcast.
+type walker struct {
+	*Client
+	sink   Sink
+	batch  batch
+	opener []byte // what goes out first
+	prefix *prefix
+	lastID []byte // characters of the newest id sent, behind its head
+}
+
+// Serve sends opening and the stream until ctx is done, the client leaves or
+// the hub ends it, and returns why. It must be called exactly once.
+func (c *Client) Serve(ctx context.Context, sink Sink, opening []byte) CloseReason {
+	h := c.hub
+	h.clients.mu.Lock()
+	c.sink = sink
+	h.clients.mu.Unlock()
+	w := &walker{Client: c, sink: sink}
+	reason := w.run(ctx, opening)
+	if w.prefix != nil {
+		h.prefixes.release(w.prefix)
+	}
+	h.leave(c.view)
+	h.metrics.closes[reason].Inc()
+	h.clients.remove(c)
+	return reason
+}
+
+// Reject gives up a client that was admitted but cannot be served.
+func (c *Client) Reject() {
+	c.hub.leave(c.view)
+	c.hub.metrics.closes[CloseLeft].Inc()
+	c.hub.clients.remove(c)
+}
+
+// run is the life of a client.
+func (w *walker) run(ctx context.Context, opening []byte) CloseReason {
+	now := orders.TimeOf(time.Now())
+	retry := between(w.hub.config.RetryMin, w.hub.config.RetryMax)
+	w.opener = appendHello(opening, w.hub.config.Server, w.hub.config.Heartbeat, retry, now, w.names)
+	behind, err := w.behind(ctx)
+	if err != nil {
+		return w.goodbye(err)
+	}
+	if behind {
+		return w.goodbye(errBehind)
+	}
+	if err := w.enter(ctx); err != nil {
+		return w.goodbye(err)
+	}
+	for {
+		if err := w.step(ctx); err != nil {
+			return w.goodbye(err)
+		}
+	}
+}
+
+// Ways in which a walker's loop ends, besides a failed write.
+var (
+	errStopped = errors.New("hub: stream ended")
+	errBehind  = errors.New("hub: behind the client's id")
+	errStalled = errors.New("hub: client accepts nothing")
+	errCut     = errors.New("hub: stream ended in the middle of a frame")
+)
+
+// behind waits until the hub has read as far as the client's id. The client is
+// told hello meanwhile. It returns true when the wait was in vain.
+func (w *walker) behind(ctx context.Context) (bool, error) {
+	var give <-chan time.Time
+	for {
+		w.hub.mu.Lock()
+		ahead := w.hub.ahead(w.view.ring, w.origin.id)
+		progress := w.hub.progress.wait()
+		w.hub.mu.Unlock()
+		if !ahead {
+			return false, nil
+		}
+		if give == nil {
+			timer := time.NewTimer(w.hub.config.BehindWait)
+			defer timer.Stop()
+			give = timer.C
+			if err := w.open(); err != nil {
+				return false, err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-w.stop:
+			return false, errStopped
+		case <-progress:
+		case <-give:
+			return true, nil
+		}
+	}
+}
+
+// ahead says whether an id is beyond what the hub has read. Needs mu.
+func (h *Hub) ahead(r *ring, from *id) bool {
+	if from == nil {
+		return false
+	}
+	for _, i := range r.topics {
+		t := h.topics[i]
+		had := from.topic(t.name)
+		if had == nil || had.uuid != t.uuidHash {
+			continue
+		}
+		for k, next := range had.next {
+			if k >= len(t.next) || next > t.next[k] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// enter finds the place from which the client goes on: in the ring, where it
+// has exactly that position, and behind a prefix otherwise.
+func (w *walker) enter(ctx context.Context) error {
+	if w.origin.id != nil && !w.origin.lapped && w.resume() {
+		return nil
+	}
+	p, err := w.hub.prefix(ctx, w.stop, w.view, w.origin)
+	if err != nil {
+		return err
+	}
+	w.prefix, w.cursor.offset, w.cursor.next = p, 0, p.cut
+	return nil
+}
+
+// resume sets the cursor behind the frame whose id the client showed, if the
+// ring has it. The key set must be the same.
+func (w *walker) resume() bool {
+	from, ring := w.origin.id, w.view.ring
+	if from.keys != w.view.hash {
+		return false
+	}
+	w.hub.mu.Lock()
+	defer w.hub.mu.Unlock()
+	asked := id{keys: from.keys}
+	var sum mark
+	for _, i := range ring.topics {
+		had := from.topic(w.hub.topics[i].name)
+		if had == nil {
+			return false
+		}
+		asked.topics = append(asked.topics, *had)
+		for _, next := range had.next {
+			sum += mark(next + 1)
+		}
+	}
+	tail := asked.appendTail(nil)
+	next, ok := ring.find(sum, tail, w.hub.tail(ring))
+	if ok {
+		w.cursor.next = next
+		w.lastID = tail
+	}
+	return ok
+}
+
+// step sends what there is, or waits for more.
+func (w *walker) step(ctx context.Context) error {
+	if w.prefix != nil {
+		return w.sendPrefix()
+	}
+	w.batch.reset()
+	next, result, news := w.view.collect(w.cursor.next, &w.batch)
+	switch result {
+	case lapped:
+		return w.rejoin(ctx)
+	case some:
+		w.lastID = append(w.lastID[:0], w.batch.last...)
+		frames := w.batch.frames
+		if err := w.send(); err != nil {
+			return err
+		}
+		w.cursor.next = next
+		w.hub.metrics.sent.Add(float64(frames))
+	case waiting:
+		w.cursor.next = next
+		if err := w.open(); err != nil {
+			return err
+		}
+		select {
+		case <-news:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-w.stop:
+			return errStopped
+		}
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.stop:
+		return errStopped
+	default:
+		return nil
+	}
+}
+
+// rejoin puts a client that the ring has left behind where one would be that
+// connected with its last id.
+func (w *walker) rejoin(ctx context.Context) error {
+	w.hub.metrics.lapped.Inc()
+	text := string(w.view.head[:]) + string(w.lastID)
+	last, err := parseID(text)
+	if err != nil {
+		return err // it was ours
+	}
+	w.origin = origin{id: last, text: text, lapped: true}
+	return w.enter(ctx)
+}
+
+// sendPrefix sends the next part of the prefix. Behind the last comes a
+// heartbeat with the id of the cut.
+func (w *walker) sendPrefix() error {
+	w.batch.reset()
+	rest := wholeFrames(w.prefix.data[w.cursor.offset:], maxWriteBytes)
+	w.batch.add(rest)
+	w.cursor.offset += uint32(len(rest))
+	last := int(w.cursor.offset) == len(w.prefix.data)
+	if last {
+		final := appendHeartbeat(nil, orders.TimeOf(time.Now()))
+		w.batch.add(appendFinal(nil, final, w.prefix.id))
+		w.lastID = append(w.lastID[:0], w.prefix.id[idHeadText:]...)
+	}
+	if err := w.send(); err != nil {
+		return err
+	}
+	if last {
+		w.hub.prefixes.release(w.prefix)
+		w.prefix = nil
+	}
+	return nil
+}
+
+// wholeFrames returns the frames at the beginning of b, as many as n bytes hold
+// but at least one: between two writes a goodbye may have to go out.
+func wholeFrames(b []byte, n int) []byte {
+	if len(b) <= n {
+		return b
+	}
+	if end := bytes.LastIndex(b[:n], []byte(frameEnd)); end >= 0 {
+		return b[:end+len(frameEnd)]
+	}
+	return b[:n+bytes.Index(b[n-1:], []byte(frameEnd))+len(frameEnd)-1]
+}
+
+// open sends what goes out first, if it has not gone out yet.
+func (w *walker) open() error {
+	if len(w.opener) == 0 {
+		return nil
+	}
+	w.batch.reset()
+	return w.send()
+}
+
+// send writes the batch, behind the opener the first time.
+func (w *walker) send() error {
+	b := &w.batch
+	if len(w.opener) > 0 {
+		b.slices = append(b.slices, nil)
+		copy(b.slices[1:], b.slices)
+		b.slices[0] = w.opener
+		w.opener = nil
+	}
+	b.out = b.slices
+	return w.write(&b.out)
+}
+
+// write writes until all is accepted. A client that takes a little at a time is
+// slow, but alive; one that takes nothing for the stall timeout is not.
+func (w *walker) write(out *net.Buffers) error {
+	for {
+		if err := w.sink.SetWriteDeadline(time.Now().Add(w.hub.config.StallTimeout)); err != nil {
+			return err
+		}
+		n, err := w.sink.WriteBuffers(out)
+		w.hub.metrics.bytes.Add(float64(n))
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return err
+		case w.stopped():
+			return errCut
+		case n == 0:
+			return errStalled
+		}
+	}
+}
+
+func (w *walker) stopped() bool {
+	select {
+	case <-w.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// goodbye ends the stream: what lies between the cursor and the head goes out,
+// then the reason. Nobody waits for a client that is gone or takes nothing.
+func (w *walker) goodbye(err error) CloseReason {
+	reason := CloseLeft
+	retry := between(w.hub.config.RetryMin, w.hub.config.RetryMax)
+	switch {
+	case errors.Is(err, errStalled):
+		return CloseSlow
+	case errors.Is(err, errCut):
+		return w.why.Load().(CloseReason)
+	case errors.Is(err, errBehind):
+		reason = CloseBehind
+	case errors.Is(err, errStopped):
+		reason = w.why.Load().(CloseReason)
+		if reason == CloseDrain {
+			retry = between(drainRetry/5, drainRetry)
+		}
+	default:
+		return CloseLeft
+	}
+	w.batch.reset()
+	if w.prefix == nil && w.cursor.next > 0 {
+		w.view.collect(w.cursor.next, &w.batch)
+	}
+	w.batch.add(AppendGoodbye(nil, reason, retry))
+	if err := w.send(); err != nil {
+		w.hub.config.Logger.Debug("goodbye not delivered", "reason", reason, "err", err)
+	}
+	return reason
+}
