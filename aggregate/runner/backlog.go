@@ -75,7 +75,7 @@ type marks interface {
 // pick returns the partition whose records come next, or -1 if none may be
 // taken now.
 func (b *backlog) pick(m marks) int {
-	best, bestAt, started := -1, orders.Time(0), false
+	best, bestAt := -1, orders.Time(0)
 	for i := range b.parts {
 		if len(b.parts[i].queue) == 0 {
 			continue
@@ -85,10 +85,10 @@ func (b *backlog) pick(m marks) int {
 			return i // it holds the watermark back
 		}
 		if best < 0 || at < bestAt {
-			best, bestAt, started = i, at, true
+			best, bestAt = i, at
 		}
 	}
-	if floor, ok := m.Watermark(); started && ok && bestAt > floor+maxDrift {
+	if floor, ok := m.Watermark(); best >= 0 && ok && bestAt > floor+maxDrift {
 		return -1
 	}
 	return best

@@ -65,19 +65,23 @@ func (c Config) Validate() error {
 	return errors.Join(c.Kafka.Validate(), c.Aggregate.Validate(), err)
 }
 
+const day = 24 * time.Hour
+
+// OrdersTopic returns the topic that orders are read from.
+func OrdersTopic(partitions int32) kafka.TopicSpec {
+	return kafka.TopicSpec{Name: feed.TopicOrders, Kind: feed.Log, Partitions: partitions, Retention: 7 * day, RetentionBytes: 4 << 30, MaxMessageBytes: maxRecordBytes}
+}
+
 // Topics returns the topics that the aggregator reads and writes.
 func Topics(orderPartitions int32) []kafka.TopicSpec {
-	const day = 24 * time.Hour
 	log := func(name string, retention time.Duration, bytes int64) kafka.TopicSpec {
 		return kafka.TopicSpec{Name: name, Kind: feed.Log, Partitions: 1, Retention: retention, RetentionBytes: bytes, MaxMessageBytes: maxRecordBytes}
 	}
 	state := func(name string) kafka.TopicSpec {
 		return kafka.TopicSpec{Name: name, Kind: feed.State, Partitions: 1, MaxMessageBytes: maxRecordBytes}
 	}
-	in := log(feed.TopicOrders, 7*day, 4<<30)
-	in.Partitions = orderPartitions
 	return []kafka.TopicSpec{
-		in,
+		OrdersTopic(orderPartitions),
 		log(feed.TopicOrdersLate, 7*day, 256<<20),
 		log(feed.TopicOrdersDead, 7*day, 256<<20),
 		log(feed.TopicWindows, 2*day, 4<<30),

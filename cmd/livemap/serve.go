@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"livemap/hub"
+	"livemap/kafka"
+	"livemap/server"
+)
+
+// serveCmd serves the page, the API and the streams.
+type serveCmd struct {
+	kafkaFlags
+	Listen      string `help:"Public address." default:":8080" placeholder:"ADDR"`
+	AdminListen string `help:"Address of health, metrics and profiles; \"off\" for none." default:"127.0.0.1:9090" placeholder:"ADDR"`
+	Anonymous   bool   `help:"Let everybody see everything, without a token."`
+	streamFlags
+}
+
+// streamFlags are the limits and times of the streams.
+type streamFlags struct {
+	MaxClients     int            `help:"Streams at once; beyond, a client is told to come back later." default:"20000"`
+	Heartbeat      time.Duration  `help:"Time between two heartbeat events." default:"15s"`
+	StallTimeout   time.Duration  `help:"A client that accepts nothing for so long is closed." default:"60s"`
+	MaxStreamAge   time.Duration  `help:"Age at which a stream is asked to reconnect, give or take a fifth, so that new pods fill; 0 for never." default:"10m"`
+	Drain          time.Duration  `help:"Time over which the streams are ended when the process is." default:"20s"`
+	TrustedProxies []netip.Prefix `help:"Networks of proxies that are answered 503 when the pod is full, so that they try the next." placeholder:"CIDR"`
+}
+
+// errOpen is what stands between a first try and a server that everybody can
+// read by accident.
+var errOpen = errors.New("serve: nothing says who may see the streams; give --anonymous to let everybody see everything")
+
+func (c *serveCmd) Run(e env) error {
+	metrics := kafka.NewMetrics()
+	k, err := c.kafkaFlags.config(e, metrics)
+	cfg := c.streamFlags.config()
+	cfg.Listen, cfg.AdminListen = c.Listen, c.AdminListen
+	cfg.Kafka, cfg.Logger = k, e.log
+	cfg.Listening = func(public, _ net.Addr) { fmt.Fprintf(e.stdout, "serving http://%s\n", public) }
+	var topicsErr error
+	cfg.Topics, topicsErr = configuredTopics(e.config)
+	var openErr error
+	if !c.Anonymous {
+		openErr = errOpen
+	}
+	if err := errors.Join(err, topicsErr, openErr); err != nil {
+		return usage(err)
+	}
+	s, err := server.New(cfg)
+	if err != nil {
+		return usage(err)
+	}
+	return serverError(s.Run(e.ctx))
+}
+
+// config returns the settings that all servers share.
+func (f streamFlags) config() server.Config {
+	return server.Config{
+		Hub: hub.Config{
+			MaxClients:   f.MaxClients,
+			Heartbeat:    f.Heartbeat,
+			StallTimeout: f.StallTimeout,
+			MaxStreamAge: explicit(f.MaxStreamAge),
+		},
+		Drain:          explicit(f.Drain),
+		TrustedProxies: f.TrustedProxies,
+	}
+}
+
+// configuredTopics reads the topics of the configuration file; nil means the
+// map's own.
+func configuredTopics(path string) (map[string]server.TopicConfig, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return server.ParseTopics(text)
+}
+
+// serverError marks errors that a change of the configuration would mend.
+func serverError(err error) error {
+	if errors.Is(err, server.ErrListen) {
+		return usage(err)
+	}
+	return kafkaError(err)
+}
