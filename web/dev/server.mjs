@@ -16,6 +16,7 @@
 //   old         figures that stopped a minute ago
 //   hostile     names that try to be markup, huge numbers, unknown fields, a broken line
 import { createReadStream, existsSync } from 'node:fs';
+import { EventEmitter } from 'node:events';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,17 +31,36 @@ const HEARTBEAT_MS = 2_000;
 
 /** Starts the server; resolves to its address, a switch for the mode, counts, and how to end it. */
 export async function startDevStream({ port = 0, rate = 200, mode = 'live', seed = 1 } = {}) {
-  const state = { mode, rate, seed, connections: 0, open: 0, ids: [], next: 1 };
+  const state = { mode, connections: 0, open: 0, ids: [], next: 1, world: new World(rate, seed), feed: new EventEmitter().setMaxListeners(0) };
+  const stopFeed = feed(state);
   const server = createServer((request, response) => answer(state, request, response));
   await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${server.address().port}`,
     state,
     close: () => {
+      stopFeed();
       server.closeAllConnections();
       return new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** Writes the records that all clients get, and keeps the latest of each. */
+function feed(state) {
+  const { world } = state;
+  state.latest = { history: world.history(Date.now()), trending: world.trending(Date.now()), metrics: world.metrics(Date.now()) };
+  const publish = (topic, record) => {
+    if (topic !== 'shipments') state.latest[topic] = record;
+    state.feed.emit('record', topic, record);
+  };
+  const timers = [
+    setInterval(() => publish('metrics', world.metrics(Date.now())), 1_000),
+    setInterval(() => publish('shipments', world.shipments(Date.now())), 100),
+    setInterval(() => publish('trending', world.trending(Date.now())), 5_000),
+    setInterval(() => publish('history', world.history(Date.now())), 60_000),
+  ];
+  return () => timers.forEach(clearInterval);
 }
 
 function answer(state, request, response) {
@@ -74,27 +94,28 @@ function stream(state, url, request, response) {
   state.open++;
   const timers = [];
   const every = (ms, call) => timers.push(setInterval(call, ms));
+  const quiet = () => {
+    timers.forEach(clearInterval);
+    state.feed.off('record', forward);
+  };
   response.on('close', () => {
     state.open--;
-    timers.forEach(clearInterval);
+    quiet();
   });
-  const world = new World(state.rate, state.seed);
   const write = mode === 'trickle' ? trickle(response, timers) : (text) => response.write(text);
   const send = (name, record, id = `dev-${state.next++}`) => write(`event: ${name}\ndata: ${JSON.stringify(record)}\n${id ? `id: ${id}\n` : ''}\n`);
 
+  const forward = (topic, record) => send(topic, disguise(mode, record));
   const now = new Date().toISOString();
   write(`retry: ${mode === 'drain' ? 1_500 : 1_000}\n`);
   send('hello', { v: 1, server: 'dev', heartbeat_ms: HEARTBEAT_MS, now, topics: ['metrics', 'history', 'trending', 'shipments'] }, '');
   every(HEARTBEAT_MS, () => send('heartbeat', { now: new Date().toISOString() }));
   if (mode === 'quiet') return;
-  first(send, world, mode);
-  if (mode === 'stall') return timers.forEach(clearInterval);
+  first(send, state, mode);
+  if (mode === 'stall') return quiet();
   if (mode === 'old') return;
   if (mode === 'hostile') write('data: {"broken\nid: dev-x\nnonsense: 1\n\n: a comment\n\n');
-  every(1_000, () => send('metrics', disguise(mode, world.metrics(Date.now()))));
-  every(100, () => send('shipments', disguise(mode, world.shipments(Date.now()))));
-  every(5_000, () => send('trending', disguise(mode, world.trending(Date.now()))));
-  every(60_000, () => send('history', world.history(Date.now())));
+  state.feed.on('record', forward);
   if (mode === 'drop') every(5_000, () => response.destroy());
   if (mode === 'gap') every(5_000, () => send('gap', { topic: 'shipments', partition: 0, reason: 'slow', from: 10, to: 20, at_most: 10 }));
   if (mode === 'drain') every(5_000, () => bye(send, response, 'drain'));
@@ -111,17 +132,17 @@ function bye(send, response, reason) {
 }
 
 /** The latest of each key and the last batches, as a hub sends them to who joins. */
-function first(send, world, mode) {
-  const now = Date.now() - (mode === 'old' ? 60_000 : 0);
-  send('history', world.history(now));
-  send('trending', disguise(mode, world.trending(now)));
-  send('metrics', disguise(mode, world.metrics(now)));
-  for (let i = 20; i > 0; i--) send('shipments', disguise(mode, world.shipments(now - i * 100)));
+function first(send, { world, latest }, mode) {
+  const shift = mode === 'old' ? 60_000 : 0;
+  for (const [topic, record] of Object.entries(latest))
+    send(topic, disguise(mode, shift ? { ...record, emitted_at: new Date(Date.parse(record.emitted_at) - shift).toISOString() } : record));
+  for (let i = 20; i > 0; i--) send('shipments', disguise(mode, world.shipments(Date.now() - shift - i * 100)));
 }
 
 /** Puts into a record what the page must not fall for. */
-function disguise(mode, record) {
-  if (mode !== 'hostile') return record;
+function disguise(mode, original) {
+  if (mode !== 'hostile') return original;
+  const record = structuredClone(original);
   const markup = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
   if (record.items) record.items.forEach((item, i) => (item.title = i % 2 ? markup : '\u202Eevil\u0000 שלום 你好 नमस्ते'));
   if (record.latest) record.latest.forEach((row) => Object.assign(row, { title: markup, to: '"><b>x', currency: 'not a currency' }));

@@ -1,0 +1,76 @@
+// What the browser tests share: Debian's Chromium, a page that is watched for
+// anything it should not do, and rules that hold at every size.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+
+/** Sizes that every screen is looked at in. */
+export const SIZES = { laptop: [1440, 900], phone: [390, 844], wall: [1920, 1080] };
+
+const FLAGS = [
+  '--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--disable-quic', '--no-first-run',
+  '--disable-background-networking', '--disable-component-update', '--disable-sync',
+];
+
+/** Starts Chromium with a fresh profile. */
+export function startBrowser(more = []) {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: [...FLAGS, ...more] });
+}
+
+/**
+ * Opens a page of the origin and notes in `faults` every console error or
+ * warning, exception, request to another host and violation of the policy.
+ */
+export async function openPage(browser, origin, path, [width, height], allow = () => false) {
+  const page = await browser.newPage({ viewport: { width, height }, deviceScaleFactor: 1, locale: 'en-US', timezoneId: 'UTC' });
+  const faults = [];
+  const fault = (text) => allow(text) || faults.push(text);
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') fault(`console ${message.type()}: ${message.text()}`);
+  });
+  page.on('pageerror', (error) => fault(`exception: ${error.message}`));
+  page.on('request', (request) => {
+    const url = new URL(request.url());
+    if (url.protocol !== 'data:' && url.origin !== origin) fault(`request to another host: ${request.url()}`);
+  });
+  await page.exposeFunction('noteViolation', (text) => fault(`policy: ${text}`));
+  await page.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (e) => window.noteViolation(`${e.effectiveDirective} ${e.blockedURI}`));
+  });
+  const response = await page.goto(`${origin}${path}`);
+  return { page, faults, response };
+}
+
+/** What breaks the layout: overflow, figures or lists over the globe, a globe that is cropped. */
+export function layoutFaults(page) {
+  return page.evaluate(() => {
+    const faults = [];
+    if (document.documentElement.scrollWidth > innerWidth) faults.push(`page is ${document.documentElement.scrollWidth} wide in ${innerWidth}`);
+    const canvas = document.querySelector('canvas').getBoundingClientRect();
+    if (canvas.left < -1 || canvas.right > innerWidth + 1) faults.push(`globe from ${canvas.left} to ${canvas.right}`);
+    const over = (r) => r.width > 0 && r.height > 0 && r.left < canvas.right && r.right > canvas.left && r.top < canvas.bottom && r.bottom > canvas.top;
+    for (const element of document.querySelectorAll('[data-figure], [data-totals], [data-trending], li, header > :not(.space)'))
+      if (over(element.getBoundingClientRect())) faults.push(`over the globe: ${element.className} ${element.textContent.slice(0, 30)}`);
+    for (const element of document.querySelectorAll('[data-text], h2, .peak, .badge'))
+      if (element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).display !== 'inline') faults.push(`text does not fit: ${element.textContent}`);
+    for (const element of document.querySelectorAll('[data-text]')) {
+      const r = element.getBoundingClientRect();
+      const box = element.closest('section').getBoundingClientRect();
+      if (r.right > box.right + 1) faults.push(`figure runs out of its column: ${element.textContent}`);
+    }
+    return faults;
+  });
+}
+
+/** Keeps a picture of the page, where a folder is given. */
+export async function picture(page, folder, name, options = {}) {
+  if (!folder) return;
+  await mkdir(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `${name}.png`), ...options });
+}
+
+/** The value of a command line option. */
+export function option(name, fallback) {
+  const at = process.argv.indexOf(`--${name}`);
+  return at < 0 ? fallback : process.argv[at + 1];
+}

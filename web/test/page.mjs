@@ -1,0 +1,162 @@
+// The page in Chromium against a running livemap: each figure's text equals the
+// stream's value, and the page does nothing that it should not do.
+//
+//   node test/page.mjs --url http://127.0.0.1:8080 [--shots DIR]
+//
+// Prints a line per check (TAP when piped) and exits with 1 if one fails.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { layoutFaults, openPage, option, picture, SIZES, startBrowser } from './browser.mjs';
+import { expected, Witness } from './stream.mjs';
+
+const origin = new URL(option('url', 'http://127.0.0.1:8080')).origin;
+const shots = option('shots');
+const FIGURES = ['sales', 'orders', 'shoppers', 'distance_m', 'carbon_g'];
+const WAIT = { timeout: 60_000 };
+
+let browser;
+let witness;
+before(async () => {
+  witness = new Witness(origin);
+  browser = await startBrowser();
+});
+after(async () => {
+  await browser?.close();
+  await witness?.close();
+});
+
+/** All figures and the record they are of, read in one go. */
+function readFigures(page) {
+  return page.evaluate(() =>
+    [...document.querySelectorAll('[data-figure]')].map((section) => ({
+      figure: section.dataset.figure,
+      text: section.querySelector('[data-text]').textContent,
+      emittedAt: section.dataset.emittedAt,
+      windowEnd: section.dataset.windowEnd,
+    })),
+  );
+}
+
+async function live(path, size) {
+  const opened = await openPage(browser, origin, path, size);
+  await opened.page.waitForFunction(() => document.querySelectorAll('[data-figure] [data-text]').length === 5, undefined, WAIT);
+  return opened;
+}
+
+describe('figures', () => {
+  let page;
+  let faults;
+  before(async () => ({ page, faults } = await live('/?test=1', SIZES.laptop)));
+  after(async () => page?.close());
+
+  it('equal the stream, five records in a row', async () => {
+    for (let round = 0; round < 5; round++) {
+      const figures = await readFigures(page);
+      assert.deepEqual(figures.map((f) => f.figure), FIGURES);
+      const record = await witness.record('metrics', figures[0].emittedAt);
+      for (const { figure, text, emittedAt, windowEnd } of figures) {
+        assert.equal(emittedAt, record.emitted_at);
+        assert.equal(windowEnd, record.window_end);
+        assert.equal(text, expected(figure, record[figure], record.currency), `${figure} of ${record.window_end}`);
+      }
+      await page.waitForFunction((last) => document.querySelector('[data-figure]').dataset.emittedAt !== last, figures[0].emittedAt, WAIT);
+    }
+  });
+
+  it('have totals that equal the stream', async () => {
+    const { emittedAt, orders, values } = await page.evaluate(() => {
+      const totals = document.querySelector('[data-totals]');
+      return {
+        emittedAt: totals.dataset.emittedAt,
+        orders: totals.querySelector('[data-total="orders"]').textContent.trim(),
+        values: Object.fromEntries([...totals.querySelectorAll('[data-total]')].map((e) => [e.dataset.total, Number(e.dataset.value)])),
+      };
+    });
+    const { total } = await witness.record('metrics', emittedAt);
+    assert.equal(orders, expected('orders', total.orders));
+    for (const [name, value] of Object.entries(values)) assert.equal(value, total[name], name);
+  });
+
+  it('have the trending products of the stream', async (t) => {
+    await page.waitForFunction(() => document.querySelector('[data-trending]').dataset.emittedAt !== undefined, undefined, WAIT);
+    const { emittedAt, rows } = await page.evaluate(() => {
+      const list = document.querySelector('[data-trending]');
+      return {
+        emittedAt: list.dataset.emittedAt,
+        rows: [...list.querySelectorAll('li[data-product]')].map((li) => [
+          li.dataset.product, li.querySelector('.title').textContent, li.querySelector('.units').textContent, li.querySelector('[data-change]').textContent,
+        ]),
+      };
+    });
+    const { items } = await witness.record('trending', emittedAt);
+    const sign = (change) => (change > 0 ? '▲' : change < 0 ? '▼' : '');
+    assert.deepEqual(
+      rows,
+      items.map((i) => [i.product, i.title, `${i.units.toLocaleString('en-US')} in 5 min`, `${sign(i.change)} ${Math.abs(i.change).toLocaleString('en-US')}%`]),
+    );
+    t.diagnostic(`${rows.length} products`);
+  });
+
+  it('list latest orders, and say how many are shown', async () => {
+    await page.waitForFunction(() => document.querySelectorAll('.orders li time').length > 3, undefined, WAIT);
+    await page.waitForFunction(() => /^Showing [\d,]+ of [\d,]+ orders/.test(document.querySelector('[data-sampling]').textContent.trim()), undefined, WAIT);
+    const { shown, of } = await page.evaluate(() => ({ ...document.querySelector('[data-sampling]').dataset }));
+    assert.ok(Number(shown) <= Number(of), `${shown} of ${of}`);
+  });
+
+  it('stand beside a badge that says live, with the latency', async () => {
+    await page.waitForFunction(() => /\d (ms|s)$/.test(document.querySelector('[data-latency]')?.textContent ?? ''), undefined, WAIT);
+    assert.equal(await page.evaluate(() => document.querySelector('.badge').dataset.badge), 'live');
+  });
+
+  it('come without an error, another host or a breach of the policy', () => assert.deepEqual(faults, []));
+});
+
+describe('delivery', () => {
+  it('is under the content security policy', async () => {
+    const { page, response } = await openPage(browser, origin, '/?test=1', SIZES.laptop);
+    const policy = response.headers()['content-security-policy'] ?? '';
+    for (const part of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "worker-src 'self'"])
+      assert.ok(policy.includes(part), `${part} in ${policy}`);
+    await page.close();
+  });
+
+  it('has a client module that another page can import', async () => {
+    const { page, faults } = await openPage(browser, origin, '/?test=1', SIZES.laptop);
+    const kind = await page.evaluate(async () => {
+      const { connect } = await import('/livemap.js');
+      const stream = connect({ topics: ['metrics'], keys: ['world'] });
+      const orders = await new Promise((resolve) => stream.onState('metrics', (value) => resolve(typeof value.orders)));
+      stream.close();
+      return orders;
+    });
+    assert.equal(kind, 'number');
+    assert.deepEqual(faults, []);
+    await page.close();
+  });
+});
+
+for (const [name, size] of Object.entries(SIZES)) {
+  it(`looks right on a ${name}`, { timeout: 120_000 }, async () => {
+    const { page, faults } = await live('/?test=1&steady=1&lon=-25', size);
+    await page.waitForFunction(() => document.querySelector('canvas')?.dataset.draws !== undefined, undefined, WAIT);
+    await page.waitForFunction(() => Number(document.querySelector('[data-sampling]').dataset.shown) > 60, undefined, WAIT);
+    assert.ok((await page.evaluate(() => Number(document.querySelector('canvas').dataset.draws))) <= 6, 'draw calls');
+    await picture(page, shots, `page-${name}`);
+    if (name === 'phone') await picture(page, shots, 'page-phone-full', { fullPage: true });
+    assert.deepEqual(await layoutFaults(page), []);
+    assert.deepEqual(faults, []);
+    await page.close();
+  });
+}
+
+it('has an embed of a globe and one figure', async () => {
+  const { page, faults } = await openPage(browser, origin, '/embed?test=1&figure=sales', [480, 480]);
+  await page.waitForFunction(() => document.querySelector('[data-figure="sales"] [data-text]'), undefined, WAIT);
+  await page.waitForFunction(() => document.querySelector('canvas')?.dataset.draws !== undefined, undefined, WAIT);
+  assert.equal(await page.evaluate(() => document.querySelectorAll('[data-figure]').length), 1);
+  await picture(page, shots, 'embed');
+  assert.deepEqual(await layoutFaults(page), []);
+  assert.deepEqual(faults, []);
+  await page.close();
+});

@@ -1,0 +1,82 @@
+// A reader of the event stream that shares no code with the page, so that the
+// page's figures can be held against what the server really sent.
+
+/** Reads until closed; `records` keeps every record by topic and emitted_at. */
+export class Witness {
+  records = new Map();
+  counts = {};
+  of = 0;
+  #abort = new AbortController();
+
+  constructor(origin, topics = 'metrics,history,trending,shipments', keys = 'world') {
+    this.done = this.#run(`${origin}/v1/events?topics=${topics}&keys=${keys}`);
+  }
+
+  async #run(url) {
+    const response = await fetch(url, { signal: this.#abort.signal, headers: { Accept: 'text/event-stream' } });
+    if (!response.ok) throw new Error(`${url}: ${response.status}`);
+    const decoder = new TextDecoder();
+    let rest = '';
+    for await (const chunk of response.body) {
+      rest += decoder.decode(chunk, { stream: true });
+      const blocks = rest.split('\n\n');
+      rest = blocks.pop();
+      for (const block of blocks) this.#take(block);
+    }
+  }
+
+  #take(block) {
+    const field = (name) => block.split('\n').find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+    const topic = field('event');
+    const data = field('data');
+    if (!topic || !data) return;
+    const record = JSON.parse(data);
+    this.counts[topic] = (this.counts[topic] ?? 0) + 1;
+    if (topic === 'shipments') this.of += record.of;
+    if (record.emitted_at) this.records.set(`${topic} ${record.emitted_at}`, record);
+  }
+
+  /** Waits for the record of a topic that was written at a time. */
+  async record(topic, emittedAt, ms = 5_000) {
+    const end = Date.now() + ms;
+    while (!this.records.has(`${topic} ${emittedAt}`)) {
+      if (Date.now() > end) throw new Error(`the stream sent no ${topic} of ${emittedAt}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return this.records.get(`${topic} ${emittedAt}`);
+  }
+
+  async close() {
+    this.#abort.abort();
+    await this.done.catch(() => {});
+  }
+}
+
+const intl = (options) => new Intl.NumberFormat('en-US', options);
+const whole = intl({ maximumFractionDigits: 0 });
+
+/**
+ * How a figure must read in American English, written down anew from what the
+ * page promises (docs of format.ts) and not from its code.
+ */
+export function expected(figure, value, currency) {
+  const compact = intl({ notation: 'compact', minimumFractionDigits: 1, maximumFractionDigits: 2 });
+  const digits = (n, min) => intl({ minimumFractionDigits: min, maximumFractionDigits: min }).format(n);
+  switch (figure) {
+    case 'sales': {
+      const units = value / 100; // the tests run on currencies with cents
+      const style = { style: 'currency', currency, currencyDisplay: 'narrowSymbol' };
+      if (units >= 1e8) return intl({ ...style, notation: 'compact', minimumFractionDigits: 1, maximumFractionDigits: 2 }).format(units);
+      return intl({ ...style, minimumFractionDigits: units >= 1_000 ? 0 : 2, maximumFractionDigits: units >= 1_000 ? 0 : 2 }).format(units);
+    }
+    case 'distance_m': {
+      const km = value / 1_000;
+      return `${km >= 1e8 ? compact.format(km) : digits(km, value < 100_000 ? 1 : 0)}\u00a0km`;
+    }
+    case 'carbon_g':
+      if (value >= 1e7) return `${value / 1e6 >= 1e8 ? compact.format(value / 1e6) : digits(value / 1e6, value < 1e9 ? 2 : 0)}\u00a0t`;
+      return `${digits(value / 1_000, value < 100_000 ? 1 : 0)}\u00a0kg`;
+    default:
+      return value >= 1e8 ? compact.format(value) : whole.format(value);
+  }
+}
