@@ -52,7 +52,7 @@ type cursor struct {
 type Client struct {
 	hub    *Hub
 	view   *view
-	names  []string // topics, as hello lists them
+	topics []Topic // as hello lists them
 	origin origin
 
 	cursor cursor // owned by Serve, but expires and reason: guarded by clients.mu
@@ -85,7 +85,7 @@ func (h *Hub) Join(s Subscription) (*Client, error) {
 		}
 	}
 	for _, i := range topics {
-		c.names = append(c.names, h.config.Topics[i].Name)
+		c.topics = append(c.topics, h.config.Topics[i])
 	}
 	c.setExpiry(s.Expires)
 	if err := h.clients.add(c, h.config.MaxClients); err != nil {

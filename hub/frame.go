@@ -144,7 +144,7 @@ func appendGap(b []byte, topic string, g gap) []byte {
 }
 
 // appendHello appends the whole first event of a connection.
-func appendHello(b []byte, server string, heartbeat, retry time.Duration, now orders.Time, topics []string) []byte {
+func appendHello(b []byte, server string, heartbeat, retry time.Duration, now orders.Time, topics []Topic) []byte {
 	b = sse.AppendRetry(b, int(retry.Milliseconds()))
 	b = append(sse.AppendName(b, "hello"), `data: {"v":1,"server":`...)
 	b = appendString(b, server)
@@ -157,7 +157,8 @@ func appendHello(b []byte, server string, heartbeat, retry time.Duration, now or
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendString(b, t)
+		b = appendString(append(b, `{"name":`...), t.Name)
+		b = append(append(append(b, `,"kind":"`...), t.Kind...), `"}`...)
 	}
 	return sse.AppendEnd(append(b, "]}\n"...))
 }

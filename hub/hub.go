@@ -106,7 +106,7 @@ func (h *Hub) SetTopic(index int, uuid [16]byte, partitions int) error {
 	if recreated {
 		t.recreate(uuid)
 	} else if !t.named {
-		t.named, t.uuid, t.uuidHash, t.section = true, uuid, hashUUID(uuid), nil
+		t.named, t.uuid, t.uuidHash, t.stale = true, uuid, hashUUID(uuid), true
 	}
 	t.grow(min(partitions, maxPartitions))
 	if err := h.checkRoom(); err != nil {

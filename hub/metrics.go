@@ -11,6 +11,8 @@ type metrics struct {
 	sent     prometheus.Counter
 	bytes    prometheus.Counter
 	lapped   prometheus.Counter
+	built    prometheus.Counter
+	shared   prometheus.Counter
 	stalled  prometheus.Gauge
 	gaps     map[GapReason]prometheus.Counter
 	closes   map[CloseReason]prometheus.Counter
@@ -30,6 +32,8 @@ func newMetrics() *metrics {
 	m.sent = counter("sent_frames_total", "Frames handed to clients' sockets.")
 	m.bytes = counter("sent_bytes_total", "Bytes accepted by clients' sockets.")
 	m.lapped = counter("lapped_total", "Times that a ring left a client behind.")
+	m.built = counter("prefixes_built_total", "Prefixes built.")
+	m.shared = counter("prefixes_shared_total", "Times that a client was given a prefix built for another.")
 	m.stalled = prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "livemap", Subsystem: "hub", Name: "lagging_clients", Help: "Clients whose socket is full at this moment.",
 	})

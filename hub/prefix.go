@@ -56,34 +56,57 @@ func (ps *prefixes) inUse() int {
 }
 
 // prefix returns the prefix of a view for clients of that origin, and the one
-// who gets it releases it. It waits while the budget is used up; the only errors
-// are that of ctx, and errStopped when stop is closed meanwhile.
-func (h *Hub) prefix(ctx context.Context, stop <-chan struct{}, v *view, from origin) (*prefix, error) {
+// who gets it releases it. It waits while the budget is used up; the errors are
+// those of p.
+func (h *Hub) prefix(p patience, v *view, from origin) (*prefix, error) {
 	key := prefixKey{view: v, text: from.text, unusable: from.unusable, lapped: from.lapped}
 	for {
-		p, mine := h.prefixes.claim(key)
+		x, mine := h.prefixes.claim(key)
 		if mine {
-			h.build(ctx, stop, p, v, from)
+			h.metrics.built.Inc()
+			h.build(p, x, v, from)
+		} else {
+			h.metrics.shared.Inc()
 		}
-		err := error(nil)
-		select {
-		case <-p.ready:
-			err = p.err
-			if err == nil {
-				return p, nil
-			}
-			if !mine {
-				err = nil // who was to build it left: try again
-			}
-		case <-ctx.Done():
-			err = ctx.Err()
-		case <-stop:
-			err = errStopped
+		err := p.wait(x.ready)
+		if err == nil && x.err == nil {
+			return x, nil
 		}
-		h.prefixes.release(p)
+		h.prefixes.release(x)
+		if err == nil && mine {
+			err = x.err
+		}
 		if err != nil {
 			return nil, err
-		}
+		} // otherwise the one who was to build it left: try again
+	}
+}
+
+// patience is what somebody who waits for a prefix also listens to.
+type patience struct {
+	ctx  context.Context
+	stop <-chan struct{} // closed: errStopped
+	// before is called before a wait: whoever waits is told hello meanwhile.
+	before func() error
+}
+
+// wait waits for ch.
+func (p patience) wait(ch <-chan struct{}) error {
+	select {
+	case <-ch:
+		return nil
+	default:
+	}
+	if err := p.before(); err != nil {
+		return err
+	}
+	select {
+	case <-ch:
+		return nil
+	case <-p.ctx.Done():
+		return p.ctx.Err()
+	case <-p.stop:
+		return errStopped
 	}
 }
 
@@ -116,19 +139,19 @@ func (p *prefix) usable() bool {
 	return p.err == nil && kept && behind <= maxPrefixReuse
 }
 
-// build makes the bytes of p. It plans anew after each wait for room: what it
+// build makes the bytes of x. It plans anew after each wait for room: what it
 // had planned may have grown old.
-func (h *Hub) build(ctx context.Context, stop <-chan struct{}, p *prefix, v *view, from origin) {
-	defer close(p.ready)
+func (h *Hub) build(p patience, x *prefix, v *view, from origin) {
+	defer close(x.ready)
 	for {
 		h.mu.Lock()
 		plan := h.plan(v, from)
 		h.mu.Unlock()
-		room := h.prefixes.reserve(p, plan.bytes)
+		room := h.prefixes.reserve(x, plan.bytes)
 		if room == nil {
-			p.data = plan.encode(h.config.Topics, v.ring.encoding)
-			p.cut, p.id = plan.cut, plan.head
-			h.prefixes.correct(p, len(p.data))
+			x.data = plan.encode(h.config.Topics, v.ring.encoding)
+			x.cut, x.id = plan.cut, plan.head
+			h.prefixes.correct(x, len(x.data))
 			for _, it := range plan.items {
 				if it.record == nil {
 					h.metrics.gap(it.gap.reason)
@@ -136,16 +159,10 @@ func (h *Hub) build(ctx context.Context, stop <-chan struct{}, p *prefix, v *vie
 			}
 			return
 		}
-		select {
-		case <-ctx.Done():
-			p.err = ctx.Err()
-		case <-stop:
-			p.err = errStopped
-		case <-room:
-			continue
+		if x.err = p.wait(room); x.err != nil {
+			h.prefixes.giveUp(x)
+			return
 		}
-		h.prefixes.giveUp(p)
-		return
 	}
 }
 

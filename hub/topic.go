@@ -28,7 +28,8 @@ type topic struct {
 	named    bool // SetTopic was called
 
 	next    []int64 // per partition, or Absent
-	section []byte  // its part of an id; nil: to be made anew
+	section []byte  // its part of an id
+	stale   bool    // section is to be made anew
 	mark    mark    // sum of next+1
 
 	journal journal // log topics
@@ -37,7 +38,7 @@ type topic struct {
 
 func newTopic(t Topic) *topic {
 	return &topic{
-		Topic: t, name: hashName(t.Name), uuidHash: hashUUID([16]byte{}),
+		Topic: t, name: hashName(t.Name), uuidHash: hashUUID([16]byte{}), stale: true,
 		table: table{latest: map[string]*record{}},
 	}
 }
@@ -55,13 +56,13 @@ func (t *topic) grow(partitions int) {
 func (t *topic) advance(partition int32, next int64) {
 	t.mark += mark(next - t.next[partition])
 	t.next[partition] = next
-	t.section = nil
+	t.stale = true
 }
 
 // recreate forgets all: the topic was deleted and made again.
 func (t *topic) recreate(uuid [16]byte) {
 	t.uuid, t.uuidHash = uuid, hashUUID(uuid)
-	t.next, t.section, t.mark = nil, nil, 0
+	t.next, t.stale, t.mark = nil, true, 0
 	t.journal = journal{}
 	t.table = table{latest: map[string]*record{}}
 }
@@ -73,8 +74,8 @@ func (t *topic) position() idTopic {
 
 // appendSection appends the topic's head as part of an id in binary form.
 func (t *topic) appendSection(b []byte) []byte {
-	if t.section == nil {
-		t.section = appendTopic(nil, t.name, t.uuidHash, t.next)
+	if t.stale {
+		t.section, t.stale = appendTopic(t.section[:0], t.name, t.uuidHash, t.next), false
 	}
 	return append(b, t.section...)
 }

@@ -65,7 +65,7 @@ func (c *Client) Reject() {
 func (w *walker) run(ctx context.Context, opening []byte) CloseReason {
 	now := orders.TimeOf(time.Now())
 	retry := between(w.hub.config.RetryMin, w.hub.config.RetryMax)
-	w.opener = appendHello(opening, w.hub.config.Server, w.hub.config.Heartbeat, retry, now, w.names)
+	w.opener = appendHello(opening, w.hub.config.Server, w.hub.config.Heartbeat, retry, now, w.topics)
 	behind, err := w.behind(ctx)
 	if err != nil {
 		return w.goodbye(err)
@@ -149,7 +149,7 @@ func (w *walker) enter(ctx context.Context) error {
 	if w.origin.id != nil && !w.origin.lapped && w.resume() {
 		return nil
 	}
-	p, err := w.hub.prefix(ctx, w.stop, w.view, w.origin)
+	p, err := w.hub.prefix(patience{ctx, w.stop, w.open}, w.view, w.origin)
 	if err != nil {
 		return err
 	}
@@ -189,35 +189,12 @@ func (w *walker) resume() bool {
 
 // step sends what there is, or waits for more.
 func (w *walker) step(ctx context.Context) error {
-	if w.prefix != nil {
-		return w.sendPrefix()
+	news, err := w.advance(ctx)
+	if err != nil {
+		return err
 	}
-	w.batch.reset()
-	next, result, news := w.view.collect(w.cursor.next, &w.batch)
-	switch result {
-	case lapped:
-		return w.rejoin(ctx)
-	case some:
-		w.lastID = append(w.lastID[:0], w.batch.last...)
-		frames := w.batch.frames
-		if err := w.send(); err != nil {
-			return err
-		}
-		w.cursor.next = next
-		w.hub.metrics.sent.Add(float64(frames))
-	case waiting:
-		w.cursor.next = next
-		if err := w.open(); err != nil {
-			return err
-		}
-		select {
-		case <-news:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-w.stop:
-			return errStopped
-		}
+	if news == nil { // there may be more already
+		news = closed
 	}
 	select {
 	case <-ctx.Done():
@@ -225,8 +202,43 @@ func (w *walker) step(ctx context.Context) error {
 	case <-w.stop:
 		return errStopped
 	default:
-		return nil
 	}
+	select {
+	case <-news:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.stop:
+		return errStopped
+	}
+}
+
+// closed is ready at once.
+var closed = func() chan struct{} { ch := make(chan struct{}); close(ch); return ch }()
+
+// advance sends what one write holds. Where there was nothing to send it
+// returns the channel that is closed when there is.
+func (w *walker) advance(ctx context.Context) (news <-chan struct{}, err error) {
+	if w.prefix != nil {
+		return nil, w.sendPrefix()
+	}
+	w.batch.reset()
+	next, result, news := w.view.collect(w.cursor.next, &w.batch)
+	switch result {
+	case lapped:
+		return nil, w.rejoin(ctx)
+	case waiting:
+		w.cursor.next = next
+		return news, w.open()
+	}
+	w.lastID = append(w.lastID[:0], w.batch.last...)
+	frames := w.batch.frames
+	if err := w.send(); err != nil {
+		return nil, err
+	}
+	w.cursor.next = next
+	w.hub.metrics.sent.Add(float64(frames))
+	return nil, nil
 }
 
 // rejoin puts a client that the ring has left behind where one would be that

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -35,7 +36,10 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, permit Permit) {
 	}
 	keys := q.keys
 	if keys == nil {
-		keys = permit.Keys
+		if keys = permit.Keys; slices.ContainsFunc(keys, wild) {
+			refuse(http.StatusForbidden, "the permit has wildcards: name the keys").write(w)
+			return
+		}
 	}
 	client, err := s.hub.Join(hub.Subscription{
 		Topics: q.topics, Keys: keys, Envelope: q.envelope, LastID: q.lastID, Expires: permit.Expires,

@@ -35,3 +35,6 @@ func matches(patterns []string, name string) bool {
 		return p == name
 	})
 }
+
+// wild says whether a pattern stands for more than one name.
+func wild(pattern string) bool { return strings.HasSuffix(pattern, "*") }
