@@ -77,7 +77,6 @@ func (s *session) step(ctx context.Context) error {
 	if now.Sub(s.lastFlush) < flushEvery {
 		return nil
 	}
-	s.lastFlush = now
 	if next, changed := s.products.refresh(s.log, now); changed {
 		s.agg.SetClassification(next)
 	}
@@ -86,7 +85,9 @@ func (s *session) step(ctx context.Context) error {
 		return fmt.Errorf("flush: %w", err)
 	}
 	s.metrics.observe(s.agg, now)
-	return s.commit(ctx, &out)
+	err = s.commit(ctx, &out)
+	s.lastFlush = time.Now() // not before: a slow commit would leave no time to aggregate
+	return err
 }
 
 // fetch takes over what the reader has; it waits only while there is nothing
