@@ -13,7 +13,6 @@ type metrics struct {
 	lapped   prometheus.Counter
 	built    prometheus.Counter
 	shared   prometheus.Counter
-	stalled  prometheus.Gauge
 	gaps     map[GapReason]prometheus.Counter
 	closes   map[CloseReason]prometheus.Counter
 
@@ -34,9 +33,6 @@ func newMetrics() *metrics {
 	m.lapped = counter("lapped_total", "Times that a ring left a client behind.")
 	m.built = counter("prefixes_built_total", "Prefixes built.")
 	m.shared = counter("prefixes_shared_total", "Times that a client was given a prefix built for another.")
-	m.stalled = prometheus.NewGauge(prometheus.GaugeOpts{
-		Namespace: "livemap", Subsystem: "hub", Name: "lagging_clients", Help: "Clients whose socket is full at this moment.",
-	})
 	gaps := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: "livemap", Subsystem: "hub", Name: "gaps_total", Help: "Gap events made, by reason.",
 	}, []string{"reason"})
@@ -49,7 +45,7 @@ func newMetrics() *metrics {
 	for _, r := range closeReasons {
 		m.closes[r] = closes.WithLabelValues(string(r))
 	}
-	m.collectors = append(m.collectors, m.stalled, gaps, closes)
+	m.collectors = append(m.collectors, gaps, closes)
 	return m
 }
 
