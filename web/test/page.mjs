@@ -98,7 +98,7 @@ describe('figures', () => {
   });
 
   it('list latest orders, and say how many are shown', async () => {
-    await page.waitForFunction(() => document.querySelectorAll('.orders li time').length > 3, undefined, WAIT);
+    await page.waitForFunction(() => document.querySelectorAll('.latest li time').length > 3, undefined, WAIT);
     await page.waitForFunction(() => /^Showing [\d,]+ of [\d,]+ orders/.test(document.querySelector('[data-sampling]').textContent.trim()), undefined, WAIT);
     const { shown, of } = await page.evaluate(() => ({ ...document.querySelector('[data-sampling]').dataset }));
     assert.ok(Number(shown) <= Number(of), `${shown} of ${of}`);

@@ -51,7 +51,7 @@ describe('states', { concurrency: false }, () => {
   it('trickle: bytes cut anywhere, also inside a character', () =>
     inState('trickle', async (page) => {
       await figures(page);
-      await page.waitForFunction(() => /Łódź|東京|São Paulo/.test(document.querySelector('.orders').textContent), undefined, WAIT);
+      await page.waitForFunction(() => /Łódź|東京|São Paulo/.test(document.querySelector('.latest').textContent), undefined, WAIT);
     }));
 
   it('stall: figures dim, and the connection is replaced', () =>
@@ -108,10 +108,10 @@ describe('states', { concurrency: false }, () => {
   it('hostile names and numbers stay text', () =>
     inState('hostile', async (page) => {
       await figures(page);
-      await page.waitForFunction(() => document.querySelectorAll('.orders li').length > 3, undefined, WAIT);
+      await page.waitForFunction(() => document.querySelectorAll('.latest li').length > 3, undefined, WAIT);
       assert.equal(await page.title(), 'Live commerce');
       assert.equal(await page.evaluate(() => document.querySelectorAll('main img, main script, main b > x').length), 0);
-      assert.match(await page.evaluate(() => document.querySelector('.orders .title').textContent), /^<img src=x/);
+      assert.match(await page.evaluate(() => document.querySelector('.latest .title').textContent), /^<img src=x/);
       assert.deepEqual(await layoutFaults(page), []);
     }));
 
