@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // clusterID is what the embedded log calls itself to clients.
@@ -105,14 +106,18 @@ func (c Config) withDefaults() Config {
 // Broker is an embedded log that runs.
 type Broker struct {
 	cfg     Config
-	lock    *dirLock
-	cluster *kfake.Cluster
 	addr    string
+	lock    *dirLock
+	journal *journal
+	cluster *kfake.Cluster
+	stop    context.CancelFunc // of the cleaner
+	cleaned chan struct{}      // closed when the cleaner has ended
 }
 
-// Open locks the data directory, listens, and loads what the directory holds;
-// the log serves when Open returns. The errors a user meets name what to do: a
-// directory in use says by whom, a busy port says which.
+// Open locks the data directory, listens, repairs what a crash has left, and
+// loads what the directory holds; the log serves when Open returns. The errors
+// a user meets name what to do: a directory in use says by whom, a busy port
+// says which.
 func Open(c Config) (*Broker, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -131,12 +136,51 @@ func Open(c Config) (*Broker, error) {
 	}
 	b := &Broker{cfg: c, lock: lock, addr: ln.Addr().String()}
 	lock.describe(b.addr)
-	b.cluster, err = kfake.NewCluster(b.options(ln)...)
-	if err != nil {
+	if err := b.start(ln); err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded log in %s: %w", c.DataDir, err), ln.Close(), lock.release())
 	}
 	return b, nil
 }
+
+// start brings up the cluster and the cleaner on a directory that is locked.
+func (b *Broker) start(ln net.Listener) error {
+	if err := repair(b.cfg.DataDir, b.cfg.Logger); err != nil {
+		return fmt.Errorf("repair: %w", err)
+	}
+	if err := markOpen(b.cfg.DataDir); err != nil {
+		return err
+	}
+	var err error
+	if b.journal, err = openJournal(b.cfg.DataDir, b.cfg.Logger); err != nil {
+		return err
+	}
+	if b.cluster, err = kfake.NewCluster(b.options(ln)...); err != nil {
+		return errors.Join(err, b.journal.close())
+	}
+	b.cluster.ControlKey(int16(kmsg.EndTxn), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		b.cluster.KeepControl()
+		return b.journal.note(req)
+	})
+	cleaner, err := newCleaner(b)
+	if err != nil {
+		b.cluster.Close()
+		return errors.Join(err, b.journal.close())
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	b.stop, b.cleaned = stop, make(chan struct{})
+	go func() {
+		defer close(b.cleaned)
+		cleaner.run(ctx)
+	}()
+	return nil
+}
+
+// never is an interval that does not come: kfake's own cleaner is switched off
+// (see cleaner).
+const never = 100 * 365 * 24 * time.Hour
+
+// segmentBytes is the segment size of topics that set none.
+const segmentBytes = 64 << 20
 
 func (b *Broker) options(ln net.Listener) []kfake.Opt {
 	opts := []kfake.Opt{
@@ -147,7 +191,8 @@ func (b *Broker) options(ln net.Listener) []kfake.Opt {
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return guardedListener{ln}, nil }),
 		kfake.WithLogger(clusterLog{b.cfg.Logger}),
 		kfake.BrokerConfigs(map[string]string{
-			"log.cleaner.backoff.ms": strconv.FormatInt(b.cfg.CleanEvery.Milliseconds(), 10),
+			"log.cleaner.backoff.ms": strconv.FormatInt(never.Milliseconds(), 10),
+			"log.segment.bytes":      strconv.Itoa(segmentBytes),
 		}),
 	}
 	if b.cfg.SyncWrites {
@@ -172,13 +217,17 @@ func listen(addr string) (net.Listener, error) {
 func (b *Broker) Addr() string { return b.addr }
 
 // Close stops serving, writes a snapshot that makes the next Open fast, and
-// frees the directory.
+// frees the directory. The error says what could not be written; the data is
+// then as after a crash, which the next Open repairs.
 func (b *Broker) Close() error {
+	b.stop()
+	<-b.cleaned
 	b.cluster.Close()
-	return b.lock.release()
+	return errors.Join(b.journal.close(), markClosed(b.cfg.DataDir), b.lock.release())
 }
 
-// clusterLog passes on what kfake says, on one line.
+// clusterLog passes on what kfake says, on one line. That something took
+// milliseconds on a busy machine is no warning to anybody.
 type clusterLog struct{ l *slog.Logger }
 
 // Logf implements [kfake.Logger].
@@ -188,7 +237,9 @@ func (c clusterLog) Logf(level kfake.LogLevel, format string, args ...any) {
 	case kfake.LogLevelError:
 		to = slog.LevelError
 	case kfake.LogLevelWarn:
-		to = slog.LevelWarn
+		if !strings.Contains(format, "slow") {
+			to = slog.LevelWarn
+		}
 	}
 	if c.l.Enabled(context.Background(), to) {
 		c.l.Log(context.Background(), to, "embedded log: "+strings.TrimSpace(fmt.Sprintf(format, args...)))

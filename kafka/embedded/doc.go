@@ -3,12 +3,16 @@
 // and small installations need neither Kafka nor a JVM. Start at [Open].
 //
 // The protocol, transactions and storage are those of franz-go's kfake; this
-// package adds what a program that runs for months needs and kfake, made for
-// tests, leaves out:
+// package adds what a log that is kept needs and kfake, made for tests, leaves
+// out or gets wrong:
 //
 //   - one process per data directory (lock.go);
-//   - a listener that only listens on loopback unless told, and that drops a
-//     connection which does not speak Kafka instead of crashing (guard.go).
+//   - a listener that listens on loopback only, unless told, and that drops a
+//     connection which does not speak Kafka instead of crashing (guard.go);
+//   - deletion and compaction that survive a kill, forget no offsets and hold
+//     nobody up (clean.go, compact.go, append.go);
+//   - transactions that survive a kill whole or not at all (journal.go,
+//     repair.go, pids.go).
 //
 // # What survives
 //
@@ -16,14 +20,24 @@
 // system: kfake does not fsync record batches (nor does Kafka by default, which
 // relies on replicas that are not here). So everything acknowledged survives
 // the death of the process, kill -9 included. A crash of the machine or loss of
-// power may lose the last seconds before it; a torn batch at the end of a
-// segment is detected by its checksum and cut off. With Config.SyncWrites every
-// batch is synced before it is acknowledged, at a hundredth of the speed.
+// power may lose the last seconds before it, and of a transaction committed in
+// them a part; a torn batch at the end of a segment is detected by its checksum
+// and cut off. With Config.SyncWrites every batch is synced before it is
+// acknowledged, at a small part of the speed.
 //
-// A transaction open at a kill -9 is aborted on reopening and its producer
-// fenced. Producers without transactions may write a batch a second time when
-// its acknowledgement was lost in the crash.
+// A transaction that was open at a kill is aborted on reopening and its
+// producer fenced. Producers without transactions may write a batch a second
+// time when its acknowledgement was lost in the crash.
 //
-// It is one broker, not replicated, with one loop for all requests. Do not
-// build a cluster on it.
+// # What it takes
+//
+// Disk: of a log topic its retention.bytes per partition (RetentionBytes of
+// Config where the topic sets none) and a segment; of a state topic about twice
+// its live bytes and two segments. Memory: some 80 bytes per record batch on
+// disk, since kfake keeps an index of all; while a state topic is compacted its
+// keys and the values that are moved. Opening reads all segments, after a crash
+// twice.
+//
+// It is one broker, not replicated, with one loop for all requests, and it
+// knows no passwords. Do not build a cluster on it.
 package embedded
