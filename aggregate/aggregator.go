@@ -95,6 +95,8 @@ func New(cfg Config) (*Aggregator, error) {
 		panes:    newPanes(),
 		trend:    newTrending(cfg.MaxProductCells),
 		slide:    slider{end: noSecond},
+		history:  history{newest: noSecond},
+		changes:  changes{minutes: map[second]int{}, sealed: noSecond},
 	}
 	a.shoppers = newShopperTable(int(a.reach()) + minTrackedAhead)
 	a.growScopes()
@@ -217,7 +219,7 @@ func (a *Aggregator) Add(in Input, o *orders.Order) Verdict {
 	}
 	e, v := a.judge(in, p, o)
 	if v == Accepted {
-		v = a.accept(e, p)
+		v = a.accept(in, e, o)
 	}
 	if !v.Dead() {
 		at := o.At
@@ -240,18 +242,20 @@ func (a *Aggregator) replay(in Input, p *partition, o *orders.Order) {
 	}
 	e, v := a.judge(in, p, o)
 	if v == Accepted {
-		a.store(e, p)
+		a.store(in, e)
 	}
 }
 
 // entry is an order on its way into the state.
 type entry struct {
-	in      Input
-	order   *orders.Order
-	start   second // its pane
-	id      uint64 // hash of its id
-	country scopeID
-	sums    sums
+	partition int32
+	at        orders.Time
+	start     second // its pane
+	id        uint64 // hash of its id
+	shopper   uint64 // hash of its shopper
+	country   scopeID
+	sums      sums
+	lines     []orders.Line
 }
 
 // judge applies the checks in their order.
@@ -273,69 +277,75 @@ func (a *Aggregator) judge(in Input, p *partition, o *orders.Order) (entry, Verd
 	}
 	metres := distance(o.From, o.To)
 	return entry{
-		in: in, order: o, start: secondOf(o.At), id: id, country: a.country(o.To.Country),
-		sums: sums{orders: 1, sales: sales, distanceM: metres, carbonG: carbon(o.MassG, metres)},
+		partition: in.Partition, at: o.At, start: secondOf(o.At),
+		id: id, shopper: xxhash.Sum64String(o.Shopper), country: a.country(o.To.Country),
+		sums:  sums{orders: 1, sales: sales, distanceM: metres, carbonG: carbon(o.MassG, metres)},
+		lines: o.Lines,
 	}, Accepted
 }
 
 // accept takes an order into the state and into the next shipments.
-func (a *Aggregator) accept(e entry, p *partition) Verdict {
+func (a *Aggregator) accept(in Input, e entry, o *orders.Order) Verdict {
+	a.highest = max(a.highest, e.at)
 	v := Accepted
 	if e.start < a.slide.end {
 		v = Corrected
-		a.changes.late(e)
+		a.changes.noteLate(e)
+		a.correct(e)
+	} else {
+		a.store(in, e)
 	}
-	a.highest = max(a.highest, e.order.At)
-	a.store(e, p)
-	cells := cellsOf(e.order.From, e.order.To)
-	a.batches[worldID].add(e.order, cells)
+	cells := cellsOf(o.From, o.To)
+	a.batches[worldID].add(o, cells)
 	if e.country != worldID {
-		a.batches[e.country].add(e.order, cells)
+		a.batches[e.country].add(o, cells)
 	}
 	return v
 }
 
-// store takes an order into panes, windows, shoppers, products and the
-// duplicate check.
-func (a *Aggregator) store(e entry, p *partition) {
-	scopes := []scopeID{worldID, e.country}
-	if e.country == worldID {
-		scopes = scopes[:1]
-	}
-	isClosed := e.start < a.slide.end
-	if isClosed {
-		a.correctWindows(e.start, scopes, e.sums)
-	}
+// store takes an order into its open pane.
+func (a *Aggregator) store(in Input, e entry) {
 	a.coverStart(e.start)
 	q := a.panes.openAt(e.start)
-	if isClosed {
-		q.open = nil
-	} else {
-		q.open.noteOffset(e.in.Partition, e.in.Offset)
-		q.open.ids = append(q.open.ids, seenID{hash: e.id, at: e.order.At, partition: e.in.Partition})
-	}
-	a.addSums(q, scopes, e.sums)
-	a.addShopper(q, pair{hash: xxhash.Sum64String(e.order.Shopper), country: e.country})
-	for _, line := range e.order.Lines {
-		a.addUnits(q, line.Product, e.country, line.Units)
-	}
-	p.seen.add(e.id, e.order.At)
+	q.open.noteOffset(e.partition, in.Offset)
+	q.open.ids = append(q.open.ids, seenID{hash: e.id, at: e.at, partition: e.partition})
+	a.fill(q, e)
 }
 
-// addSums adds to a pane, and to the sliding window that has passed it.
-func (a *Aggregator) addSums(q *pane, scopes []scopeID, o sums) {
+// correct takes an order into a closed pane and every closed window after it.
+func (a *Aggregator) correct(e entry) {
+	scopes := scopesOf(e.country)
+	a.correctWindows(e.start, scopes, e.sums)
 	for _, id := range scopes {
-		q.at(id).sums.add(o)
-		if q.start >= a.slide.end {
-			continue
+		if e.start >= a.slide.end-windowSeconds {
+			a.slide.now[id].sums.add(e.sums)
 		}
-		if q.start >= a.slide.end-windowSeconds {
-			a.slide.now[id].sums.add(o)
-		}
-		if q.start >= a.since {
-			a.slide.total[id].add(o)
+		if e.start >= a.since {
+			a.slide.total[id].add(e.sums)
 		}
 	}
+	a.fill(a.panes.closedAt(e.start), e)
+}
+
+// scopesOf returns the scopes of an order: the world and its country.
+func scopesOf(country scopeID) []scopeID {
+	if country == worldID {
+		return []scopeID{worldID}
+	}
+	return []scopeID{worldID, country}
+}
+
+// fill adds an order to its pane, to shoppers, products and the duplicate check.
+func (a *Aggregator) fill(q *pane, e entry) {
+	q.at(worldID).sums.add(e.sums)
+	if e.country != worldID {
+		q.at(e.country).sums.add(e.sums)
+	}
+	a.addShopper(q, pair{hash: e.shopper, country: e.country})
+	for _, line := range e.lines {
+		a.addUnits(q, line.Product, e.country, line.Units)
+	}
+	a.marks.parts[e.partition].seen.add(e.id, e.at)
 }
 
 func (a *Aggregator) addUnits(q *pane, product string, country scopeID, n int64) {

@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"math"
+	"time"
 
 	"livemap/orders"
 )
@@ -61,3 +62,6 @@ type figures struct {
 	sums
 	shoppers int64
 }
+
+// duration returns a span of milliseconds as a time.Duration.
+func duration(span orders.Time) time.Duration { return time.Duration(span) * time.Millisecond }

@@ -18,8 +18,11 @@ func (a *Aggregator) Flush(now orders.Time) (Output, error) {
 		a.closeThrough(secondOf(a.marks.now))
 	}
 	a.writeWindows(now)
-	steps := []func(orders.Time) error{a.writeHistory, a.writeEarlyTrending, a.writeShipments}
-	a.writeMetrics(now)
+	steps := []func(orders.Time) error{a.writeHistory, a.writeShipments}
+	if a.marks.replaying == 0 { // otherwise open panes would show too little
+		a.writeMetrics(now)
+		steps = append(steps, a.writeEarlyTrending)
+	}
 	for _, step := range steps {
 		if err := step(now); err != nil && a.err == nil {
 			a.err = err
@@ -28,9 +31,10 @@ func (a *Aggregator) Flush(now orders.Time) (Output, error) {
 	if a.err != nil {
 		return Output{}, fmt.Errorf("aggregate: encode: %w", a.err)
 	}
+	a.saturate()
+	a.saveChanges()
 	out := Output{Records: a.out, Changes: a.takeChanges()}
 	a.out = nil
-	a.saturate()
 	a.prune()
 	return out, nil
 }
@@ -74,7 +78,7 @@ func (a *Aggregator) closePane(p *pane) {
 	if p.open == nil {
 		return
 	}
-	a.changes.pane(a, p)
+	a.savePane(p)
 	p.sketch = sketchOf(p.open.pairs)
 	p.open = nil
 }
@@ -86,8 +90,8 @@ func (a *Aggregator) prune() {
 	}
 	earliest := a.marks.now - a.lateness
 	a.closed.dropThrough(secondOf(earliest))
-	a.panes.dropBefore(a.slide.end-a.reach(), func(*pane) {})
-	a.history.dropThrough(a.slide.end.minute() - historySpan - 60)
+	a.panes.dropBefore(a.slide.end - a.reach())
+	a.history.dropThrough(a.oldestMinute())
 	for _, p := range a.marks.parts {
 		p.seen.forget(earliest)
 	}

@@ -39,9 +39,23 @@ func (p *peaks) raise(f figures, end second) {
 	p.carbonG.raise(f.carbonG, end)
 }
 
+// merge raises p to what o has.
+func (p *peaks) merge(o *peaks) {
+	from := o.all()
+	for i, to := range p.all() {
+		to.raise(from[i].value, from[i].end)
+	}
+}
+
+// all returns the peaks in the order of the checkpoint.
+func (p *peaks) all() [5]*peak {
+	return [5]*peak{&p.orders, &p.sales, &p.shoppers, &p.distanceM, &p.carbonG}
+}
+
 // scopeHistory is one key of the topic history.
 type scopeHistory struct {
-	peaks   peaks
+	peaks   peaks  // of windows up to the newest whole minute
+	pending peaks  // of windows after it: they belong to the next record
 	active  second // last whole minute that held an order, noSecond: none
 	written second // window_end of the last record, noSecond: none
 	dirty   bool   // a minute of the last record changed
@@ -51,6 +65,7 @@ type scopeHistory struct {
 type history struct {
 	minutes []*minuteFigures // in order of time; those without an order are missing
 	scopes  []scopeHistory   // by scopeID
+	newest  second           // the whole minute that the last Flush came to
 }
 
 func (h *history) grow(n int) {
@@ -78,7 +93,20 @@ func (h *history) set(end second, id scopeID, f figures) {
 	m.cells[id] = f
 	s := &h.scopes[id]
 	s.active = max(s.active, end)
-	s.dirty = true
+}
+
+// advance makes newest the newest whole minute. A record holds the peaks of the
+// windows up to its own end, whenever it happens to be written.
+func (h *history) advance(newest second) {
+	if newest <= h.newest {
+		return
+	}
+	h.newest = newest
+	for i := range h.scopes {
+		s := &h.scopes[i]
+		s.peaks.merge(&s.pending)
+		s.pending = peaks{}
+	}
 }
 
 // dropThrough forgets the minutes that end at or before end.
@@ -93,7 +121,13 @@ func (h *history) dropThrough(end second) {
 // noteFinal takes a written window into the peaks and, if it ends with a whole
 // minute, into the minutes.
 func (a *Aggregator) noteFinal(end second, id scopeID, f figures) {
-	a.history.scopes[id].peaks.raise(f, end)
+	s := &a.history.scopes[id]
+	if end > a.history.newest {
+		s.pending.raise(f, end)
+		return
+	}
+	s.peaks.raise(f, end)
+	s.dirty = s.dirty || end <= s.written
 	if end == end.minute() {
 		a.history.set(end, id, f)
 	}
@@ -106,13 +140,12 @@ const historySpan = second(60 * (feed.HistoryMinutes - 1))
 // minute or a corrected one. A scope's last record is that of the last minute
 // at which it was active within the hour, however far the watermark jumped.
 func (a *Aggregator) writeHistory(now orders.Time) error {
-	newest := a.slide.end.minute()
 	for _, id := range a.scopes.sorted {
 		s := &a.history.scopes[id]
 		if s.active == noSecond {
 			continue
 		}
-		end := min(newest, s.active+historySpan)
+		end := min(a.history.newest, s.active+historySpan)
 		if end <= s.written && !s.dirty {
 			continue
 		}

@@ -112,6 +112,14 @@ func (o *oracle) judge(e event) Verdict {
 	return verdict
 }
 
+// restart forgets what an aggregator does not know after a restart.
+func (o *oracle) restart() {
+	for p := range o.idle {
+		o.active[p], o.caught[p], o.idle[p] = -1, false, false
+	}
+	o.allIdle = false
+}
+
 func (o *oracle) tick(wall int64) {
 	for p := range o.idle {
 		o.idle[p] = o.caught[p] && o.active[p] >= 0 && wall-o.active[p] >= 5000
@@ -289,6 +297,9 @@ func (o *oracle) history(scope string) (feed.History, bool) {
 		h.CarbonG = append(h.CarbonG, w.CarbonG)
 	}
 	for _, end := range o.ends(scope) {
+		if end > int64(h.WindowEnd) {
+			continue
+		}
 		w := o.window(scope, end)
 		raisePeak(&h.Peak.Orders, w.Orders, w.WindowEnd)
 		raisePeak(&h.Peak.Sales, w.Sales, w.WindowEnd)

@@ -19,6 +19,7 @@ type pane struct {
 	// saturated: every window that holds the pane has too many shoppers, so that
 	// they are not tracked any more.
 	saturated bool
+	parts     int // of its checkpoint record, 0: none
 	open      *openPane
 }
 
@@ -78,6 +79,16 @@ func (p *panes) openAt(s second) *pane {
 	return fresh
 }
 
+// closedAt returns the pane that starts at s and makes a closed one if need be.
+func (p *panes) closedAt(s second) *pane {
+	if found := p.get(s); found != nil {
+		return found
+	}
+	fresh := &pane{start: s}
+	p.insert(fresh)
+	return fresh
+}
+
 func (p *panes) insert(fresh *pane) {
 	p.byStart[fresh.start] = fresh
 	p.ordered = slices.Insert(p.ordered, p.index(fresh.start), fresh)
@@ -107,12 +118,11 @@ func (p *panes) next(s second) (second, bool) {
 	return rest[0].start, true
 }
 
-// dropBefore forgets the panes that start before s and hands each to dropped.
-func (p *panes) dropBefore(s second, dropped func(*pane)) {
+// dropBefore forgets the panes that start before s.
+func (p *panes) dropBefore(s second) {
 	n := p.index(s)
 	for _, q := range p.ordered[:n] {
 		delete(p.byStart, q.start)
-		dropped(q)
 	}
 	p.ordered = slices.Delete(p.ordered, 0, n)
 	if p.last != nil && p.last.start < s {

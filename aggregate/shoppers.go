@@ -33,6 +33,7 @@ type shopperTable struct {
 	stride int
 	span   int    // panes that the bits cover
 	base   second // panes before base are forgotten, those from base+span on must wait
+	keep   second // panes before keep need not be remembered, see saturate
 	used   int    // entries, forgotten ones included
 }
 
@@ -41,7 +42,7 @@ const firstShopperEntries = 1 << 10
 // newShopperTable makes a table for panes from base to base+span.
 func newShopperTable(span int) *shopperTable {
 	words := (span + 63) / 64
-	t := &shopperTable{stride: 2 + words, span: words * 64, base: noSecond}
+	t := &shopperTable{stride: 2 + words, span: words * 64, base: noSecond, keep: noSecond}
 	t.words = make([]uint64, firstShopperEntries*t.stride)
 	return t
 }
@@ -129,24 +130,23 @@ func (t *shopperTable) find(key uint64) []uint64 {
 	}
 }
 
-// rebuild drops forgotten entries and resizes the table so that at most three
-// eighths are in use. The rest of the bound is in windows.go: panes of which
-// every window has too many shoppers are not tracked.
+// rebuild drops entries that are not needed any more and resizes the table so
+// that at most half of it is in use.
 func (t *shopperTable) rebuild() {
-	old, live := t.words, 0
+	old, live, from := t.words, 0, max(t.base, t.keep)
 	for i := 0; i < len(old); i += t.stride {
-		if old[i] != 0 && second(old[i+1]) >= t.base {
+		if old[i] != 0 && second(old[i+1]) >= from {
 			live++
 		}
 	}
 	size := firstShopperEntries
-	for size*3 < (live+1)*8 {
+	for size < 2*(live+1) {
 		size *= 2
 	}
 	t.words = make([]uint64, size*t.stride)
 	t.used = live
 	for i := 0; i < len(old); i += t.stride {
-		if old[i] != 0 && second(old[i+1]) >= t.base {
+		if old[i] != 0 && second(old[i+1]) >= from {
 			copy(t.find(old[i]), old[i:i+t.stride])
 		}
 	}
@@ -156,7 +156,7 @@ func (t *shopperTable) rebuild() {
 func (t *shopperTable) reset(base second) {
 	clear(t.words)
 	t.used = 0
-	t.base = base
+	t.base, t.keep = base, noSecond
 }
 
 // shiftUp moves the bits n places up; what passes the end is gone.

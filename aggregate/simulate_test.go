@@ -29,6 +29,7 @@ type stream struct {
 	cfg        Config
 	partitions int
 	events     []event
+	tail       int // from here on there is only the last silence
 }
 
 // simulate makes a stream from a seed: partitions of different speed, disorder,
@@ -89,6 +90,7 @@ func simulate(seed uint64) *stream {
 			wall = s.pause(r, wall, 1+r.IntN(100))
 		}
 	}
+	s.tail = len(s.events)
 	s.pause(r, wall, 140)
 	return s
 }

@@ -140,9 +140,11 @@ func (a *Aggregator) estimates(w *closedWindow) []int64 {
 	return a.sketches.estimates(a.panes, w.end, len(w.cells))
 }
 
-// saturate marks the panes of which every window holds more pairs than are
-// counted exactly. Their shoppers need no tracking any more: no count that is
-// used depends on it. That bounds the shopper table.
+// saturate finds the panes of which every window that can still be written
+// holds more pairs than are counted exactly. Counts never fall, so nothing that
+// is used depends on those panes' shoppers: they are not tracked any more, and
+// the shopper table may forget them. That bounds the table: what it must
+// remember is at most MaxShopperPairs for each minute that it covers.
 func (a *Aggregator) saturate() {
 	if a.shoppers.used <= a.cfg.MaxShopperPairs || a.slide.end == noSecond {
 		return
@@ -156,13 +158,23 @@ func (a *Aggregator) saturate() {
 	a.ahead.advance(limit, a.panes, a.since, func(s *slider) {
 		over[s.end] = pairsOf(s.now) > a.cfg.MaxShopperPairs
 	})
-	for _, q := range a.panes.from(a.slide.end - a.reach()) {
-		if q.saturated || !a.shoppers.covers(q.start) {
-			continue
+	written := secondOf(a.marks.now - a.lateness) // windows up to here stay as they are
+	keep := a.shoppers.base
+	for _, q := range a.panes.from(keep) {
+		if !a.shoppers.covers(q.start) {
+			break
 		}
-		q.saturated = true
-		for end := q.start + 1; end <= q.start+windowSeconds && q.saturated; end++ {
-			q.saturated = over[end]
+		for end := max(q.start, written) + 1; !q.saturated; end++ {
+			if end > q.start+windowSeconds {
+				q.saturated = true
+			} else if !over[end] {
+				break
+			}
 		}
+		if !q.saturated {
+			break
+		}
+		keep = q.start + 1
 	}
+	a.shoppers.keep = keep
 }

@@ -140,6 +140,7 @@ func (a *Aggregator) settleTrending(now orders.Time) error {
 
 func (a *Aggregator) writeFinalTrending(end second, now orders.Time) error {
 	lists := a.trend.rank(end, a.scopes, a.class)
+	a.changes.trendings = true
 	for _, name := range scopeNames(lists, a.trend.had) {
 		items := trendingRecordItems(lists[name])
 		if err := a.emitJSON(feed.TopicTrending, name, now, &feed.Trending{

@@ -102,6 +102,20 @@ func (u *units) add(at second, product string, country scopeID, n int64) (id pro
 	return id, true
 }
 
+// restore counts units of a product in one scope, from a checkpoint.
+func (u *units) restore(minute second, product string, scope scopeID, n int64) {
+	i, found := u.index(minute)
+	if !found {
+		u.buckets = slices.Insert(u.buckets, i, &unitMinute{start: minute, units: map[unitKey]int64{}})
+	}
+	id, known := u.ids[product]
+	if !known {
+		id = u.intern(product)
+	}
+	u.minutes[id] = max(u.minutes[id], minute)
+	u.count(u.buckets[i], unitKeyOf(id, scope), n)
+}
+
 func (u *units) count(bucket *unitMinute, key unitKey, n int64) {
 	before := len(bucket.units)
 	bucket.units[key] += n

@@ -161,6 +161,7 @@ func (a *Aggregator) gainShopper(id scopeID, start second, g gain) {
 // writeWindows appends a windows record for each dirty cell, and carries its
 // figures on to the minutes and the peaks.
 func (a *Aggregator) writeWindows(now orders.Time) {
+	a.history.advance(a.slide.end.minute())
 	for _, w := range a.closed.ordered {
 		if !w.dirty {
 			continue
@@ -177,6 +178,7 @@ func (a *Aggregator) writeWindows(now orders.Time) {
 				continue
 			}
 			c.revision++
+			a.changes.noteRevision(w.end, id, c.revision)
 			shown := c.figures
 			if estimates != nil {
 				shown.shoppers = estimates[id]

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,8 @@ type leader struct {
 	Instance string      `json:"instance"`
 	Writer   string      `json:"writer"` // random, one per process
 	At       orders.Time `json:"at"`
+	// OrdersID is the UUID of the topic whose offsets the checkpoint holds.
+	OrdersID string `json:"orders_id"`
 }
 
 // standBy returns when this process may write: at once if nobody ever did or
@@ -33,6 +36,9 @@ func (r *runner) standBy(ctx context.Context) error {
 	last, next, err := r.lastLeader(ctx)
 	if err != nil {
 		return err
+	}
+	if last != nil {
+		hex.Decode(r.topicID[:], []byte(last.OrdersID)) //nolint:errcheck // what is not an id matches no topic
 	}
 	if last == nil || (r.cfg.Instance != "" && last.Instance == r.cfg.Instance) {
 		return nil
@@ -95,7 +101,9 @@ func (r *runner) awaitSilence(ctx context.Context, from map[int32]int64) error {
 
 // beat returns the leader record of this process.
 func (r *runner) beat(now orders.Time) kafka.Record {
-	value, err := json.Marshal(leader{V: feed.Version, Instance: r.cfg.Instance, Writer: r.writer, At: now})
+	value, err := json.Marshal(leader{
+		V: feed.Version, Instance: r.cfg.Instance, Writer: r.writer, At: now, OrdersID: hex.EncodeToString(r.topicID[:]),
+	})
 	if err != nil {
 		panic(err) // plain fields only
 	}

@@ -125,6 +125,9 @@ type runner struct {
 	writer  string // random: tells this process from any other
 	log     *slog.Logger
 	metrics *Metrics
+
+	// Owned by the goroutine of run.
+	topicID [16]byte // UUID of the topic orders, as the checkpoint has it; zero: not known
 }
 
 func (r *runner) run(ctx context.Context) error {

@@ -58,12 +58,30 @@ func (r *runner) session(ctx context.Context, products *catalogue) error {
 // load restores the aggregator from the checkpoint and opens the reader where
 // it has to read again.
 func (s *session) load(ctx context.Context) error {
-	var err error
-	if s.agg, err = aggregate.New(s.cfg.Aggregate); err != nil {
-		return err
+	began := time.Now()
+	state := aggregate.NewState()
+	_, err := kafka.ReadState(ctx, s.cfg.Kafka, feed.TopicCheckpoint, func(rec kafka.Record) error {
+		if string(rec.Key) == leaderKey {
+			return nil
+		}
+		state.Apply(aggregate.Change{Key: string(rec.Key), Value: rec.Value})
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("load checkpoint: %w", err)
+	}
+	if s.agg, err = aggregate.Restore(s.cfg.Aggregate, state); err != nil {
+		return fmt.Errorf("%w (topic %s): %w; restore the topic or the settings it was written with, or delete it to begin all figures anew",
+			errUnusableCheckpoint, feed.TopicCheckpoint, err)
 	}
 	s.agg.SetClassification(s.products.current())
-	s.reader, err = kafka.NewReader(kafka.ReaderConfig{Config: s.cfg.Kafka, Topic: feed.TopicOrders})
+	offsets := map[int32]int64{}
+	s.handled = map[int32]int64{}
+	for p, at := range s.agg.Positions() {
+		offsets[p], s.handled[p] = at.Replay, at.Next
+	}
+	s.reader, err = kafka.NewReader(kafka.ReaderConfig{Config: s.cfg.Kafka, Topic: feed.TopicOrders, Offsets: offsets})
+	s.log.Info("aggregating", "checkpoint_records", state.Len(), "partitions", len(offsets), "loaded_in", time.Since(began).Round(time.Millisecond))
 	return err
 }
 
@@ -106,6 +124,9 @@ func (s *session) fetch(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if err := s.recognize(); err != nil {
+		return err
+	}
 	now := orders.TimeOf(time.Now())
 	if err := s.agg.SetPartitions(s.reader.Partitions()); err != nil {
 		return err
@@ -118,6 +139,22 @@ func (s *session) fetch(ctx context.Context) error {
 		}
 	}
 	s.tellCaughtUp(now)
+	return nil
+}
+
+// recognize makes sure that the topic orders is the one whose offsets the
+// checkpoint holds: those of a topic that was deleted and made again mean
+// nothing, and reading on from them would lose or repeat orders silently.
+func (s *session) recognize() error {
+	id := s.reader.TopicID()
+	if id == s.topicID || id == [16]byte{} {
+		return nil
+	}
+	if s.topicID != [16]byte{} && len(s.handled) > 0 {
+		return fmt.Errorf("%w: topic %s was deleted and made again since it was written; delete the topic %s too, to begin all figures anew",
+			errUnusableCheckpoint, feed.TopicOrders, feed.TopicCheckpoint)
+	}
+	s.topicID = id
 	return nil
 }
 
