@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Sizes of the id. Its first six bytes, the version and the hash of the key
@@ -132,7 +133,7 @@ func parseID(text string) (*id, error) {
 		return nil, fmt.Errorf("%w: longer than %d characters", errID, MaxIDBytes)
 	}
 	raw, err := idEncoding.DecodeString(text)
-	if err != nil {
+	if err != nil || strings.ContainsAny(text, "\r\n") { // the decoder skips line ends
 		return nil, fmt.Errorf("%w: not base64url", errID)
 	}
 	if len(raw) < idHeadBytes || raw[0] != idVersion {
