@@ -109,17 +109,26 @@ func Open(c Config) (*Source, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("journey: %w", err)
 	}
-	s := &Source{dir: c.Dir, speed: c.Speed, start: c.Start}
+	s := &Source{dir: c.Dir}
 	if err := s.load(filepath.Join(c.Dir, "transactions.parquet")); err != nil {
 		return nil, fmt.Errorf("journey: %w", err)
 	}
+	if err := s.arrange(c); err != nil {
+		return nil, fmt.Errorf("journey: %w", err)
+	}
+	return s, nil
+}
+
+// arrange decides when the baskets, which have been loaded, come.
+func (s *Source) arrange(c Config) error {
+	s.speed, s.start = c.Speed, c.Start
 	if end := s.End(); c.NotAfter != 0 && end > c.NotAfter {
-		return nil, fmt.Errorf("journey: the replay would end at %v, after %v: choose an earlier start or a higher speed", end, c.NotAfter)
+		return fmt.Errorf("the replay would end at %v, after %v: choose an earlier start or a higher speed", end, c.NotAfter)
 	}
 	if c.Shuffle != nil {
 		s.shuffle(*c.Shuffle)
 	}
-	return s, nil
+	return nil
 }
 
 // Len returns the number of orders in all.

@@ -7,33 +7,55 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"livemap/orders"
 )
 
-// dataDir returns the folder with the real purchases.
-func dataDir(t testing.TB) string {
-	t.Helper()
-	dir := os.Getenv("LIVEMAP_JOURNEY_DIR")
-	if dir == "" {
-		dir = filepath.Join("..", "..", ".cache", "journey")
+// dir is the folder with the real purchases.
+func dir() string {
+	if dir := os.Getenv("LIVEMAP_JOURNEY_DIR"); dir != "" {
+		return dir
 	}
-	if _, err := os.Stat(filepath.Join(dir, "transactions.parquet")); err != nil {
-		t.Fatalf("the real purchases are missing, run make setup: %v", err)
-	}
-	return dir
+	return filepath.Join("..", "..", ".cache", "journey")
 }
 
+func dataDir(t testing.TB) string {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(dir(), "transactions.parquet")); err != nil {
+		t.Fatalf("the real purchases are missing, run make setup: %v", err)
+	}
+	return dir()
+}
+
+// loaded is the real data, read once for all tests.
+var loaded = sync.OnceValues(func() (*Source, error) { return Open(Config{Dir: dir()}) })
+
+// open returns a replay of the real data.
 func open(t testing.TB, c Config) *Source {
 	t.Helper()
-	c.Dir = dataDir(t)
-	s, err := Open(c)
+	s, err := arranged(t, c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+func arranged(t testing.TB, c Config) (*Source, error) {
+	t.Helper()
+	dataDir(t)
+	all, err := loaded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Dir = all.dir
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	s := *all
+	return &s, s.arrange(c)
 }
 
 func each(t *testing.T, s *Source, f func(arrive orders.Time, o *orders.Order)) {
@@ -148,10 +170,10 @@ func TestReplayTimes(t *testing.T) {
 func TestReplayMustNotEndInTheFuture(t *testing.T) {
 	start := at(t, "2026-01-05T00:00:00Z")
 	end := start + 21_880_329
-	if _, err := Open(Config{Dir: dataDir(t), Speed: 1440, Start: start, NotAfter: end}); err != nil {
+	if _, err := arranged(t, Config{Speed: 1440, Start: start, NotAfter: end}); err != nil {
 		t.Errorf("replay that ends at the bound: %v", err)
 	}
-	_, err := Open(Config{Dir: dataDir(t), Speed: 1440, Start: start, NotAfter: end - 1})
+	_, err := arranged(t, Config{Speed: 1440, Start: start, NotAfter: end - 1})
 	if err == nil || !strings.Contains(err.Error(), end.String()) {
 		t.Errorf("replay beyond the bound: %v", err)
 	}
@@ -184,13 +206,13 @@ func TestShuffle(t *testing.T) {
 	if len(ids) != 155_848 || behind < 50_000 {
 		t.Errorf("%d baskets, %d of them behind a younger one", len(ids), behind)
 	}
-	i := 0
-	each(t, open(t, c), func(_ orders.Time, o *orders.Order) {
-		if i < len(order) && o.ID != order[i] {
-			t.Fatalf("arrival %d is %s, with the same seed it was %s", i, o.ID, order[i])
+	again := open(t, c)
+	for i, id := range order {
+		var o orders.Order
+		if _, err := again.Next(&o); err != nil || o.ID != id {
+			t.Fatalf("arrival %d is %s, with the same seed it was %s: %v", i, o.ID, id, err)
 		}
-		i++
-	})
+	}
 }
 
 func TestFirstOrder(t *testing.T) {
