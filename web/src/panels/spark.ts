@@ -7,20 +7,16 @@ export interface SparkPoint {
 }
 
 /**
- * The last hour of a figure. Minutes that ended before `since` had no orders to
- * count and are left out: they are unknown, not zero.
+ * The last hour of a figure, from the first minute that had an order: minutes
+ * before it hold zero also where nothing was counted yet, and a line at zero
+ * would claim that something was.
  */
-export function lastHour(history: History, figure: Figure, since: string | undefined): SparkPoint[] {
+export function lastHour(history: History, figure: Figure): SparkPoint[] {
   const values = history[figure];
-  if (!Array.isArray(values)) return [];
-  const end = Date.parse(history.window_end);
-  const first = since === undefined ? -Infinity : Date.parse(since);
-  const points: SparkPoint[] = [];
-  values.forEach((value: number, i) => {
-    const minute = values.length - 1 - i;
-    if (end - minute * 60_000 > first) points.push({ minute, value });
-  });
-  return points;
+  if (!Array.isArray(values) || !Array.isArray(history.orders)) return [];
+  const first = history.orders.findIndex((orders: number) => orders > 0);
+  if (first < 0) return [];
+  return values.slice(first).map((value: number, i) => ({ minute: values.length - 1 - first - i, value }));
 }
 
 /** The line and the area below it as SVG paths in a box of width by height; empty with under two points. */

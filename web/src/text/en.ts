@@ -13,6 +13,7 @@ export const en = {
   lastHour: 'Last hour: {figure}',
   waiting: 'Waiting for the first minute',
   totals: 'Since {time}',
+  totalsEver: 'In all',
   totalOrders: 'orders',
   totalSales: 'sales',
   totalDistance: 'shipped',

@@ -46,17 +46,21 @@ describe('sampling', () => {
 
 describe('last hour', () => {
   const minutes = (f: (i: number) => number) => Array.from({ length: 60 }, (_, i) => f(i));
-  const history = { window_end: '2026-11-27T12:00:00.000Z', orders: minutes((i) => (i < 50 ? 0 : i)) } as unknown as History;
+  const history = {
+    orders: minutes((i) => (i < 50 || i === 55 ? 0 : i)),
+    sales: minutes((i) => 10 * i),
+  } as unknown as History;
 
-  it('leaves out minutes before there was anything to count', () => {
-    const points = lastHour(history, 'orders', '2026-11-27T11:50:00.000Z');
-    expect(points.map((p) => p.value)).toEqual([50, 51, 52, 53, 54, 55, 56, 57, 58, 59]);
+  it('begins with the first minute that had an order, and keeps later zeros', () => {
+    const points = lastHour(history, 'orders');
+    expect(points.map((p) => p.value)).toEqual([50, 51, 52, 53, 54, 0, 56, 57, 58, 59]);
     expect(points[0]!.minute).toBe(9);
     expect(points.at(-1)!.minute).toBe(0);
+    expect(lastHour(history, 'sales').map((p) => p.value)).toEqual([500, 510, 520, 530, 540, 550, 560, 570, 580, 590]);
   });
 
-  it('keeps zeros that were counted', () => {
-    expect(lastHour(history, 'orders', '2026-11-20T00:00:00Z')).toHaveLength(60);
+  it('is empty while there was no order', () => {
+    expect(lastHour({ ...history, orders: minutes(() => 0) }, 'sales')).toEqual([]);
   });
 
   it('has a line from two points on, inside its box', () => {
@@ -68,7 +72,7 @@ describe('last hour', () => {
   });
 
   it('bears a history without the figure', () => {
-    expect(lastHour({ window_end: '2026-11-27T12:00:00Z' } as History, 'sales', undefined)).toEqual([]);
+    expect(lastHour({} as History, 'sales')).toEqual([]);
   });
 });
 
