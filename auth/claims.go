@@ -152,17 +152,20 @@ func (s *scanner) strings(to *[]string, name string, most int) error {
 	if s.peek() != '[' {
 		return fmt.Errorf("%s is not an array of strings", name)
 	}
-	return s.array(func() error {
-		if len(*to) == most {
+	list := make([]string, 0, 4)
+	err := s.array(func() error {
+		if len(list) == most {
 			return fmt.Errorf("%s has more than %d entries", name, most)
 		}
-		var text string
-		if err := s.string(&text, name+"[]"); err != nil {
-			return err
+		if s.peek() != '"' {
+			return fmt.Errorf("%s holds something that is not a string", name)
 		}
-		*to = append(*to, text)
-		return nil
+		b, err := s.text()
+		list = append(list, string(b))
+		return err
 	})
+	*to = list
+	return err
 }
 
 // audience reads aud, which is a string or an array of strings (RFC 7519

@@ -18,7 +18,7 @@ func TestParseClaims(t *testing.T) {
 	want := claims{issuer: "i", subject: "sé😀", id: "j", audience: []string{"a", "b"},
 		expires: time.Unix(2e9, 0).UTC(), notBefore: time.Unix(1, 5e8).UTC(), issued: time.Unix(1, 0).UTC()}
 	want.grant.named, want.grant.someKeys = true, true
-	want.grant.topics = []string{"metrics", "trending"}
+	want.grant.topics, want.grant.keys = []string{"metrics", "trending"}, []string{}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
@@ -68,7 +68,7 @@ func TestParseClaimsRefuses(t *testing.T) {
 		{`{"livemap":"*"}`, "not an object"},
 		{`{"livemap":null}`, "not an object"},
 		{`{"livemap":{"topics":"*"}}`, "not an array"},
-		{`{"livemap":{"topics":["a",1]}}`, "not a string"},
+		{`{"livemap":{"topics":["a",1]}}`, "livemap.topics holds something that is not a string"},
 		{`{"livemap":{"topics":["a"],"keys":null}}`, "not an array"},
 		{`{"livemap":{"topics":["a"],"key":["world"]}}`, "livemap.key is not known"},
 		{`{"livemap":{"topics":["a"],"Keys":["world"]}}`, "livemap.Keys is not known"},

@@ -55,7 +55,13 @@ type key struct {
 
 	public crypto.PublicKey // nil for HS256
 	secret []byte           // of HS256; nil otherwise
-	macs   *sync.Pool       // of hash.Hash keyed with the secret; nil otherwise
+	macs   *sync.Pool       // of *mac keyed with the secret; nil otherwise
+}
+
+// mac is an HMAC and the room for its sum.
+type mac struct {
+	hash.Hash
+	room [sha256.Size]byte
 }
 
 // newSecret makes an HS256 key.
@@ -82,7 +88,7 @@ func newSecret(secret []byte) (*key, error) {
 		algorithm: HS256,
 		print:     printOf(HS256, secret),
 		secret:    secret,
-		macs:      &sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }},
+		macs:      &sync.Pool{New: func() any { return &mac{Hash: hmac.New(sha256.New, secret)} }},
 	}, nil
 }
 
@@ -137,12 +143,11 @@ func (k *key) verify(signed string, signedBytes, signature []byte) error {
 	case HS256:
 		// What jwt.SigningMethodHS256 does, less the key schedule and six
 		// allocations each time: a reset HMAC keeps its schedule.
-		mac := k.macs.Get().(hash.Hash)
-		defer k.macs.Put(mac)
-		mac.Reset()
-		mac.Write(signedBytes)
-		var sum [sha256.Size]byte
-		if !hmac.Equal(signature, mac.Sum(sum[:0])) {
+		m := k.macs.Get().(*mac)
+		defer k.macs.Put(m)
+		m.Reset()
+		m.Write(signedBytes)
+		if !hmac.Equal(signature, m.Sum(m.room[:0])) {
 			return errSignature
 		}
 		return nil

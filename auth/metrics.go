@@ -1,6 +1,10 @@
 package auth
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Label values besides those of [Problem].
 const (
@@ -57,6 +61,14 @@ func newMetrics(v *Verifier) *metrics {
 		m.verified.WithLabelValues(string(p))
 	}
 	return m
+}
+
+// refused counts a refusal.
+func (m *metrics) refused(err error) {
+	var r *Refusal
+	if errors.As(err, &r) {
+		m.verified.WithLabelValues(string(r.Problem)).Inc()
+	}
 }
 
 // Collectors returns the metrics of the verifier, to be registered once.

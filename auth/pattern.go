@@ -35,8 +35,11 @@ type Patterns struct {
 	prefixes []string // sorted; none begins with another
 }
 
+// noBeginning is the list of prefixes that every name has one of. Nobody writes to it.
+var noBeginning = []string{""}
+
 // Everything returns the set of all names.
-func Everything() Patterns { return Patterns{prefixes: []string{""}} }
+func Everything() Patterns { return Patterns{prefixes: noBeginning} }
 
 // Exactly returns the set of these names, each taken as it is: an asterisk is
 // an asterisk. It is what a client's own list of keys becomes.
@@ -54,19 +57,22 @@ func ParsePatterns(texts []string, subject string) (Patterns, error) {
 	if len(texts) > MaxPatterns {
 		return Patterns{}, fmt.Errorf("%d patterns: at most %d are allowed", len(texts), MaxPatterns)
 	}
-	var exact, prefixes []string
+	names := make([]string, len(texts)) // exact ones from the front, prefixes from the back
+	exact, prefixes := 0, len(texts)
 	for i, text := range texts {
 		name, wild, err := parsePattern(text, subject)
 		if err != nil {
 			return Patterns{}, fmt.Errorf("[%d] %s: %w", i, quote(text), err)
 		}
 		if wild {
-			prefixes = append(prefixes, name)
+			prefixes--
+			names[prefixes] = name
 		} else {
-			exact = append(exact, name)
+			names[exact] = name
+			exact++
 		}
 	}
-	return canonical(exact, prefixes), nil
+	return canonical(names[:exact:exact], names[prefixes:]), nil
 }
 
 func parsePattern(text, subject string) (name string, wild bool, err error) {
@@ -120,6 +126,9 @@ func placeholder(s string) string {
 
 // checkText refuses what no name in a token has a use for.
 func checkText(s string) error {
+	if plainASCII(s) { // nearly always
+		return nil
+	}
 	if !utf8.ValidString(s) {
 		return errors.New("is not UTF-8")
 	}
@@ -127,6 +136,15 @@ func checkText(s string) error {
 		return errors.New("contains a control character")
 	}
 	return nil
+}
+
+func plainASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // checkSubject says whether a subject may stand for {sub}. A slash would lead

@@ -94,17 +94,15 @@ type room struct {
 // seconds for the set to be fetched; ctx ends that wait.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Permit, error) {
 	p, cached, err := v.verify(ctx, token)
-	var r *Refusal
 	switch {
-	case errors.As(err, &r):
-		v.metrics.verified.WithLabelValues(string(r.Problem)).Inc()
-		return nil, r
+	case err != nil:
+		v.metrics.refused(err)
 	case cached:
 		v.metrics.cached.Inc()
 	default:
 		v.metrics.ok.Inc()
 	}
-	return p, nil
+	return p, err
 }
 
 func (v *Verifier) verify(ctx context.Context, token string) (p *Permit, fromCache bool, err error) {
