@@ -1,0 +1,256 @@
+package hub
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"testing"
+	"time"
+
+	"livemap/feed"
+)
+
+// memorySink keeps what it is given.
+type memorySink struct{ bytes.Buffer }
+
+func (s *memorySink) WriteBuffers(b *net.Buffers) (int64, error) { return b.WriteTo(&s.Buffer) }
+func (s *memorySink) SetWriteDeadline(time.Time) error           { return nil }
+
+// modelTopics are small enough that everything runs over.
+var modelTopics = []Topic{
+	{Name: "figures", Kind: feed.State},
+	{Name: "events", Kind: feed.Log, Recent: 3, Lapped: LappedCatchUp},
+	{Name: "ships", Kind: feed.Log, Recent: 2, Lapped: LappedGap},
+}
+
+func modelConfig() Config {
+	return Config{
+		Topics: modelTopics, RingBytes: segmentBytes, JournalBytes: 1 << 17, PrefixBytes: 1 << 20,
+		MaxStreamAge: -1, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+}
+
+// modelClient is a reader and its connection, stepped by hand.
+type modelClient struct {
+	*reader
+	sub    Subscription
+	pod    *pod
+	walker *walker
+	sink   *memorySink
+	away   int // steps until it reconnects
+}
+
+// connect joins a pod with what the reader last was told.
+func (c *modelClient) connect(p *pod) error {
+	sub := c.sub
+	sub.LastID = c.reconnect()
+	client, err := p.Join(sub)
+	if err != nil {
+		return err
+	}
+	c.pod, c.sink = p, &memorySink{}
+	c.walker = &walker{Client: client, sink: c.sink}
+	c.walker.opener = appendHello(nil, "test", time.Second, time.Second, 0, client.topics)
+	return c.walker.enter(context.Background())
+}
+
+// step lets the walker make up to n writes; it reports whether the client has
+// all there is.
+func (c *modelClient) step(n int) (idle bool, err error) {
+	for range n {
+		news, err := c.walker.advance(context.Background())
+		if err != nil {
+			return false, err
+		}
+		c.take(c.sink.Next(c.sink.Len()))
+		if news != nil {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// drop ends the connection. The last bytes arrive only in part.
+func (c *modelClient) drop(rng *rand.Rand) error {
+	if _, err := c.walker.advance(context.Background()); err != nil {
+		return err
+	}
+	b := c.sink.Bytes()
+	c.take(b[:rng.IntN(len(b)+1)])
+	c.leave()
+	return nil
+}
+
+func (c *modelClient) leave() {
+	if c.walker.prefix != nil {
+		c.walker.hub.prefixes.release(c.walker.prefix)
+	}
+	c.walker.Reject()
+}
+
+// subscriptions that the model's clients pick from.
+func pick(rng *rand.Rand, keys int) Subscription {
+	var s Subscription
+	for _, t := range modelTopics {
+		if rng.IntN(3) > 0 {
+			s.Topics = append(s.Topics, t.Name)
+		}
+	}
+	if s.Topics == nil {
+		s.Topics = []string{modelTopics[rng.IntN(3)].Name}
+	}
+	for range rng.IntN(4) {
+		s.Keys = append(s.Keys, fmt.Sprintf("k%d", rng.IntN(keys+2)))
+	}
+	s.Envelope = rng.IntN(3) == 0
+	return s
+}
+
+// TestModel compares what clients receive with what they are owed, over random
+// records, partitions, pods that read in different orders, slow and fast
+// clients, evictions, cuts in the middle of an event, and resumes on any pod.
+func TestModel(t *testing.T) {
+	seeds := 60
+	if testing.Short() {
+		seeds = 15
+	}
+	totals := map[GapReason]int{}
+	for seed := range seeds {
+		rng := rand.New(rand.NewPCG(uint64(seed), 7))
+		if err := model(rng, 600, totals); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+	}
+	// The model must have met what it is for.
+	for _, reason := range []GapReason{GapSlow, GapExpired} {
+		if totals[reason] == 0 {
+			t.Errorf("no gap %s in %d seeds", reason, seeds)
+		}
+	}
+	t.Log(totals)
+}
+
+func model(rng *rand.Rand, steps int, totals map[GapReason]int) error {
+	const keys = 12
+	w := newWorld(modelTopics, 1+rng.IntN(3))
+	var pods []*pod
+	for range 2 {
+		p, err := newPod(w, modelConfig())
+		if err != nil {
+			return err
+		}
+		pods = append(pods, p)
+	}
+	var clients []*modelClient
+	for range 8 {
+		sub := pick(rng, keys)
+		slices.Sort(sub.Keys)
+		c := &modelClient{reader: newReader(w, sub.Topics, sub.Keys), sub: sub}
+		clients = append(clients, c)
+	}
+	for step := range steps {
+		for range rng.IntN(12) {
+			w.grow(rng, keys)
+		}
+		p := pods[rng.IntN(2)]
+		if err := p.pull(w, rng, rng.IntN(20)); err != nil {
+			return err
+		}
+		if rng.IntN(20) == 0 {
+			p.beat()
+		}
+		c := clients[rng.IntN(len(clients))]
+		var err error
+		switch {
+		case c.walker == nil && c.away > 0:
+			c.away--
+		case c.walker == nil:
+			to := pods[rng.IntN(2)]
+			if to.behindModel(c) {
+				err = to.pullAll(w)
+			}
+			if err == nil {
+				err = c.connect(to)
+			}
+		case rng.IntN(6) == 0:
+			err = c.drop(rng)
+			c.walker = nil
+			if rng.IntN(3) == 0 {
+				c.away = rng.IntN(60)
+			}
+		default:
+			_, err = c.step(1 + rng.IntN(2))
+		}
+		if err != nil {
+			return fmt.Errorf("step %d: %w", step, err)
+		}
+	}
+	return finish(w, pods, clients, totals)
+}
+
+// behindModel says whether the pod must read on before the client joins.
+func (p *pod) behindModel(c *modelClient) bool {
+	text := string(c.parser.LastEventID())
+	if text == "" {
+		return false
+	}
+	last, err := parseID(text)
+	if err != nil {
+		return false
+	}
+	topics, err := p.resolve(c.sub.Topics)
+	if err != nil {
+		return false
+	}
+	return p.ahead(&ring{topics: topics}, last)
+}
+
+// finish lets every client have everything, and looks at what it has.
+func finish(w *world, pods []*pod, clients []*modelClient, totals map[GapReason]int) error {
+	for _, p := range pods {
+		if err := p.pullAll(w); err != nil {
+			return err
+		}
+	}
+	for i, c := range clients {
+		if c.walker == nil {
+			if err := c.connect(pods[0]); err != nil {
+				return err
+			}
+		}
+		for idle := false; !idle; {
+			var err error
+			if idle, err = c.step(1); err != nil {
+				return err
+			}
+		}
+		c.settle()
+		if len(c.errs) > 0 {
+			return fmt.Errorf("client %d, asking for %v of %v: %v", i, c.keys, c.topics, c.errs)
+		}
+		for _, g := range c.gaps {
+			for _, reason := range gapReasons {
+				if bytes.Contains([]byte(g), []byte(reason)) {
+					totals[reason]++
+				}
+			}
+		}
+		c.leave()
+	}
+	for _, p := range pods {
+		if p.Clients() != 0 || p.views != 0 {
+			return fmt.Errorf("%d clients, %d views left", p.Clients(), p.views)
+		}
+		for _, x := range p.prefixes.byKey {
+			if x.refs != 0 {
+				return fmt.Errorf("a prefix has %d readers left", x.refs)
+			}
+		}
+	}
+	return nil
+}
