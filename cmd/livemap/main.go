@@ -39,6 +39,7 @@ type cli struct {
 	Orders    ordersCmd    `cmd:"" help:"Produce orders to Kafka: a synthetic shop world, or real purchases replayed."`
 	Aggregate aggregateCmd `cmd:"" help:"Read orders, write the figures: metrics, windows, history, trending, shipments."`
 	Serve     serveCmd     `cmd:"" help:"Serve the page, the API and the event streams from the topics in Kafka."`
+	Token     tokenCmd     `cmd:"" help:"Make and explain the tokens that open the door."`
 }
 
 // env is what a command gets besides its flags.

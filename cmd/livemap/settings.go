@@ -70,7 +70,7 @@ func (s settings) Resolve(_ *kong.Context, parent *kong.Path, flag *kong.Flag) (
 			}
 		}
 	}
-	if v, ok := s[flag.Name]; ok {
+	if v, ok := s[flag.Name]; ok && flag.Name != topicsKey { // the flag --topics of a command is another thing
 		return scalar(v), nil
 	}
 	return nil, nil
