@@ -31,6 +31,7 @@ type oracle struct {
 	had       map[string]bool
 	finals    map[string]feed.Trending // by scope and window_end
 	verdicts  []Verdict
+	memo      map[string]feed.Window // set once no order comes any more
 }
 
 type known struct {
@@ -184,6 +185,10 @@ func (o *oracle) scopes() []string {
 
 // window computes a scope's record for a window end in milliseconds.
 func (o *oracle) window(scope string, end int64) feed.Window {
+	id := fmt.Sprint(scope, " ", end)
+	if w, ok := o.memo[id]; ok {
+		return w
+	}
 	w := feed.Window{V: 1, Scope: scope, WindowEnd: orders.Time(end), Currency: "USD"}
 	w.Total.Since = o.stream.cfg.TotalSince
 	shoppers := map[string]bool{}
@@ -207,6 +212,9 @@ func (o *oracle) window(scope string, end int64) feed.Window {
 		}
 	}
 	w.Shoppers = int64(len(shoppers))
+	if o.memo != nil {
+		o.memo[id] = w
+	}
 	return w
 }
 

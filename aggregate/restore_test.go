@@ -4,8 +4,6 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"livemap/orders"
 )
 
@@ -84,7 +82,7 @@ func (x *restarter) kill(before []event, wall orders.Time) {
 func TestRestartAgainstOracle(t *testing.T) {
 	t.Parallel()
 	kills := 0
-	for seed := range seeds(t, 300) {
+	for seed := range seeds(t, 700) {
 		s := simulate(seed)
 		o, x := newOracle(s), newRestarter(t, s, seed)
 		for i, e := range s.events {
@@ -94,7 +92,7 @@ func TestRestartAgainstOracle(t *testing.T) {
 				x.out.verdicts = append(x.out.verdicts, v)
 			}
 			x.take(out)
-			if e.flush && i < s.tail && x.r.IntN(12) == 0 {
+			if e.flush && i < s.tail && x.r.IntN(25) == 0 {
 				x.kill(s.events[:i+1], e.input.Now)
 				o.restart()
 			}
@@ -112,7 +110,7 @@ func TestRestartAgainstOracle(t *testing.T) {
 // TestRestartChangesNothing compares a run that is killed with one that is not.
 func TestRestartChangesNothing(t *testing.T) {
 	t.Parallel()
-	for seed := range seeds(t, 100) {
+	for seed := range seeds(t, 400) {
 		s := simulate(seed)
 		s.cfg.Idle = 1 << 50 // the wall clock must not move the watermark
 		plain, a := newWritten(), s.newAggregator(t)
@@ -124,14 +122,14 @@ func TestRestartChangesNothing(t *testing.T) {
 		for i, e := range s.events {
 			_, out := s.tell(t, x.a, e)
 			x.take(out)
-			if e.flush && i < s.tail && x.r.IntN(12) == 0 {
+			if e.flush && i < s.tail && x.r.IntN(25) == 0 {
 				x.kill(s.events[:i+1], e.input.Now)
 			}
 		}
 		for _, d := range []string{
-			cmp.Diff(withoutRevisions(plain.windows), withoutRevisions(x.out.windows)),
-			cmp.Diff(plain.history, x.out.history), cmp.Diff(plain.finals, x.out.finals), cmp.Diff(plain.of, x.out.of),
-			cmp.Diff(totals(a), totals(x.a)),
+			diff(withoutRevisions(plain.windows), withoutRevisions(x.out.windows)),
+			diff(plain.history, x.out.history), diff(plain.finals, x.out.finals), diff(plain.of, x.out.of),
+			diff(totals(a), totals(x.a)),
 		} {
 			if d != "" {
 				t.Fatalf("seed %d (-without +with restarts):\n%s", seed, d)

@@ -43,13 +43,13 @@ func simulate(seed uint64) *stream {
 	wall := startTime
 	clocks := make([]orders.Time, s.partitions)
 	offsets := make([]int64, s.partitions)
-	late := r.IntN(4) * 5
+	late, countries := r.IntN(4)*5, 1+r.IntN(4)
 	spread := []int{1, 5, 40}[r.IntN(3)]
 	var recent []*orders.Order
 	for i := range clocks {
 		clocks[i] = startTime + orders.Time(r.IntN(3000))
 	}
-	for range 40 + r.IntN(120) {
+	for range 20 + r.IntN(80) {
 		p := r.IntN(s.partitions)
 		wall += orders.Time(r.IntN(400))
 		clocks[p] = max(clocks[p], wall-orders.Time(r.IntN(2000))) + orders.Time(r.IntN(300*spread))
@@ -57,7 +57,7 @@ func simulate(seed uint64) *stream {
 		if r.IntN(100) < late {
 			at -= orders.Time(r.IntN(120_000))
 		}
-		o := randomOrder(r, at, fmt.Sprint("o", seed, "-", len(s.events)))
+		o := randomOrder(r, at, fmt.Sprint("o", seed, "-", len(s.events)), countries)
 		if len(recent) > 0 && r.IntN(10) == 0 {
 			repeat := *recent[r.IntN(len(recent))]
 			repeat.At += orders.Time(r.IntN(24_000) - 12_000)
@@ -91,7 +91,7 @@ func simulate(seed uint64) *stream {
 		}
 	}
 	s.tail = len(s.events)
-	s.pause(r, wall, 140)
+	s.pause(r, wall, 100)
 	return s
 }
 
@@ -100,8 +100,8 @@ func (s *stream) pause(r *rand.Rand, wall orders.Time, seconds int) orders.Time 
 	for p := range s.partitions {
 		s.events = append(s.events, event{caught: true, input: Input{Partition: int32(p), Now: wall}})
 	}
-	for range seconds * 2 {
-		wall += orders.Time(500)
+	for range seconds {
+		wall += orders.Time(1000)
 		if r.IntN(4) > 0 {
 			s.events = append(s.events, event{flush: true, input: Input{Now: wall}})
 		}
@@ -117,11 +117,11 @@ var testCities = []orders.Place{
 	{City: "Suva", Country: "FJ", Lat: -18.14, Lon: 178.44},
 }
 
-func randomOrder(r *rand.Rand, at orders.Time, id string) *orders.Order {
+func randomOrder(r *rand.Rand, at orders.Time, id string, countries int) *orders.Order {
 	o := &orders.Order{
 		ID: id, At: at, Shop: "s1", Shopper: fmt.Sprint("p", r.IntN(12)),
 		Currency: []string{"USD", "USD", "JPY", "CAD"}[r.IntN(4)], Amount: r.Int64N(100_000),
-		From: testCities[r.IntN(4)], To: testCities[r.IntN(4)], MassG: r.Int64N(5000),
+		From: testCities[r.IntN(4)], To: testCities[r.IntN(countries)], MassG: r.Int64N(5000),
 	}
 	for range r.IntN(4) {
 		o.Lines = append(o.Lines, orders.Line{Product: fmt.Sprint("sku", r.IntN(9)), Units: r.Int64N(9)})
