@@ -28,6 +28,7 @@ export const POLICY =
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml', '.woff2': 'font/woff2', '.txt': 'text/plain; charset=utf-8' };
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 const HEARTBEAT_MS = 2_000;
+const TOPICS = Object.entries({ history: 'state', metrics: 'state', shipments: 'log', trending: 'state' }).map(([name, kind]) => ({ name, kind }));
 
 /** Starts the server; resolves to its address, a switch for the mode, counts, and how to end it. */
 export async function startDevStream({ port = 0, rate = 200, mode = 'live', seed = 1 } = {}) {
@@ -108,7 +109,7 @@ function stream(state, url, request, response) {
   const forward = (topic, record) => send(topic, disguise(mode, record));
   const now = new Date().toISOString();
   write(`retry: ${mode === 'drain' ? 1_500 : 1_000}\n`);
-  send('hello', { v: 1, server: 'dev', heartbeat_ms: HEARTBEAT_MS, now, topics: ['metrics', 'history', 'trending', 'shipments'] }, '');
+  send('hello', { v: 1, server: 'dev', heartbeat_ms: HEARTBEAT_MS, now, topics: TOPICS }, '');
   every(HEARTBEAT_MS, () => send('heartbeat', { now: new Date().toISOString() }));
   if (mode === 'quiet') return;
   first(send, state, mode);

@@ -1,6 +1,6 @@
 import { Backoff, retryAfterMs } from './backoff.ts';
 import { streamParser, type ServerEvent } from './parser.ts';
-import { address, KINDS, type Gap, type Kind, type Message, type Phase, type Query, type Source, type Status } from './protocol.ts';
+import { address, type Gap, type Kind, type Message, type Phase, type Query, type Source, type Status } from './protocol.ts';
 
 /** A connection is given up after this many heartbeats of silence. */
 export const SILENT_HEARTBEATS = 2.5;
@@ -30,7 +30,7 @@ export class Connection implements Source {
   private lastId = '';
   private heartbeatMs = FIRST_HEARTBEAT_MS;
   private offset: number | undefined;
-  private readonly kinds: Readonly<Record<string, Kind>>;
+  private kinds: ReadonlyMap<string, Kind> = new Map();
   private goodbye: string | undefined;
   private silent = false;
   private attempt: AbortController | undefined;
@@ -43,7 +43,6 @@ export class Connection implements Source {
     private readonly sink: (message: Message) => void,
     private readonly around: Surroundings = browser,
   ) {
-    this.kinds = { ...KINDS, ...query.kinds };
     this.backoff = new Backoff(() => around.random());
     this.status = { phase: 'connecting', since: around.now() };
   }
@@ -202,14 +201,15 @@ export class Connection implements Source {
   }
 
   private record(topic: string, data: Record<string, unknown>): void {
-    const kind = this.kinds[topic];
-    if (kind === undefined) return; // not asked for, or of a kind that nobody named
+    const kind = this.kinds.get(topic);
+    if (kind === undefined) return; // hello did not name it: an event of a newer server
     this.sink({ type: 'record', topic, kind, key: text(data['scope']) ?? '', value: data, id: this.lastId });
   }
 
   private hello(data: Record<string, unknown>): void {
     const beat = data['heartbeat_ms'];
     if (typeof beat === 'number' && beat > 0) this.heartbeatMs = beat;
+    this.kinds = kindsOf(data['topics']);
     this.offset = undefined;
     this.clock(data['now']);
     this.watch();
@@ -226,6 +226,16 @@ export class Connection implements Source {
     this.offset = offset;
     this.sink({ type: 'clock', offset });
   }
+}
+
+/** The topics of a stream by name, as hello lists them. */
+function kindsOf(topics: unknown): ReadonlyMap<string, Kind> {
+  const kinds = new Map<string, Kind>();
+  for (const topic of Array.isArray(topics) ? topics : []) {
+    const { name, kind } = (topic ?? {}) as Record<string, unknown>;
+    if (typeof name === 'string' && (kind === 'log' || kind === 'state')) kinds.set(name, kind);
+  }
+  return kinds;
 }
 
 /** The object in an event's data; undefined for anything else, which is left out. */

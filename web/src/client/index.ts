@@ -3,7 +3,7 @@
  * page, served at /livemap.js. Start at `connect`.
  */
 import { Connection } from './connection.ts';
-import type { Gap, Kind, Message, Query, Source, Status } from './protocol.ts';
+import type { Gap, Message, Query, Source, Status } from './protocol.ts';
 import { joinShared, serveShared } from './shared.ts';
 
 export type { Gap, Kind, Phase, Status } from './protocol.ts';
@@ -18,8 +18,6 @@ export interface Options {
   readonly keys?: readonly string[];
   /** Sent as a bearer token. */
   readonly token?: string;
-  /** Kinds of topics that are not livemap's own; records of others are left out. */
-  readonly kinds?: Readonly<Record<string, Kind>>;
   /** One connection for all tabs of the origin, where the browser can; true unless given. */
   readonly share?: boolean;
 }
@@ -67,7 +65,6 @@ class Reader implements Stream {
       topics: options.topics,
       ...(options.keys !== undefined && { keys: options.keys }),
       ...(options.token !== undefined && { token: options.token }),
-      ...(options.kinds !== undefined && { kinds: options.kinds }),
     };
     const hear = (message: Message) => this.hear(message);
     // A token is not shared: the worker's name would carry it.

@@ -58,18 +58,7 @@ export interface Query {
   /** Exact keys over all topics; left out: all that the token permits. */
   readonly keys?: readonly string[];
   readonly token?: string;
-  /** Kinds of topics that are not livemap's own. */
-  readonly kinds?: Readonly<Record<string, Kind>>;
 }
-
-/** Kinds of livemap's own topics. */
-export const KINDS: Readonly<Record<string, Kind>> = {
-  metrics: 'state',
-  history: 'state',
-  trending: 'state',
-  windows: 'log',
-  shipments: 'log',
-};
 
 /** Returns the address to ask, `,` and `%` inside a key escaped as the server wants them. */
 export function address(query: Query): string {

@@ -20,7 +20,7 @@ export const STEPS: readonly Step[] = [
 /** How long frames are measured before the step changes, in milliseconds. */
 export const MEASURE_MS = 2_000;
 
-/** Beyond this mean frame time at the plainest step the globe gives way to the flat map. */
+/** Beyond this mean frame time at the plainest step, three times in a row, the globe gives way to the flat map. */
 export const HOPELESS_MS = 200;
 
 /** What a measurement says should happen. */
@@ -38,6 +38,7 @@ export class Quality {
   private busy = 0;
   private from = -1;
   private good = 0;
+  private hopeless = 0;
   private readonly fell: number[] = STEPS.map(() => 0);
 
   constructor(start = 1) {
@@ -66,15 +67,22 @@ export class Quality {
     this.busy = 0;
   }
 
+  /** One slow measurement may be the machine's other work; three are the globe. */
+  private despair(mean: number): Verdict {
+    this.hopeless = mean > HOPELESS_MS ? this.hopeless + 1 : 0;
+    return this.hopeless >= 3 ? 'hopeless' : 'stay';
+  }
+
   private judge(mean: number, limit: number): Verdict {
     if (mean > limit) {
       this.good = 0;
-      if (this.step === STEPS.length - 1) return mean > HOPELESS_MS ? 'hopeless' : 'stay';
+      if (this.step === STEPS.length - 1) return this.despair(mean);
       this.fell[this.step]!++;
       if (this.fell[this.step]! >= 2) this.best = this.step + 1;
       this.step++;
       return 'worse';
     }
+    this.hopeless = 0;
     if (++this.good < 4 || this.step <= this.best) return 'stay';
     this.good = 0;
     this.step--;

@@ -252,7 +252,7 @@ export const rings = {
       float wide = 0.05 + 0.05 * left;
       float ring = across.z < 0.0 ? 0.0 : 1.0 - smoothstep(wide, wide + soft + 0.03, abs(r - spread * 0.86));
       float spot = exp(-r * r * (across.z < 0.0 ? 7.0 : 60.0));
-      vec3 light = tint * (ring * 0.75 + spot * 0.55) * left;
+      vec3 light = tint * (ring * 0.7 + spot * (across.z < 0.0 ? 0.28 : 0.5)) * left;
       color = vec4(light, max(light.r, max(light.g, light.b)));
     }
   `,

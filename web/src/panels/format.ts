@@ -16,7 +16,14 @@ const SHORTEN = 100_000_000;
 export class Format {
   private readonly made = new Map<string, Intl.NumberFormat>();
 
-  constructor(readonly locale: string | undefined = undefined) {}
+  private readonly clock: Intl.DateTimeFormat;
+  private readonly calendar: Intl.DateTimeFormat;
+
+  constructor(private readonly locale: string | undefined = undefined) {
+    const minute = { hour: '2-digit', minute: '2-digit' } as const;
+    this.clock = new Intl.DateTimeFormat(locale, minute);
+    this.calendar = new Intl.DateTimeFormat(locale, { month: 'short', day: 'numeric', ...minute });
+  }
 
   /**
    * Writes a figure. `basis` decides scale and precision, so that a number that
@@ -86,14 +93,14 @@ export class Format {
 
   /** Hours and minutes by the clock of this machine. */
   time(iso: string): string {
-    return new Date(iso).toLocaleTimeString(this.locale, { hour: '2-digit', minute: '2-digit' });
+    return this.clock.format(new Date(iso));
   }
 
   /** A day where it is not today, and the time. */
   moment(iso: string, now: number): string {
     const then = new Date(iso);
     if (then.toDateString() === new Date(now).toDateString()) return this.time(iso);
-    return then.toLocaleString(this.locale, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' });
+    return this.calendar.format(then);
   }
 
   /** How many digits the minor unit of a currency has (ISO 4217; ECMA-402 CurrencyDigits). */

@@ -40,7 +40,7 @@ class Server {
 }
 
 const settle = () => vi.advanceTimersByTimeAsync(0);
-const hello = (more = '') => `retry: 1000\nevent: hello\ndata: {"v":1,"heartbeat_ms":2000,"now":"${new Date(Date.now() + 250).toISOString()}"${more}}\n\n`;
+const hello = () => `retry: 1000\nevent: hello\ndata: {"v":1,"heartbeat_ms":2000,"now":"${new Date(Date.now() + 250).toISOString()}","topics":[{"name":"metrics","kind":"state"},{"name":"shipments","kind":"log"}]}\n\n`;
 const metrics = (orders: number, id: string) => `event: metrics\ndata: {"scope":"world","orders":${orders}}\nid: ${id}\n\n`;
 
 describe('connection', () => {
