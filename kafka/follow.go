@@ -23,6 +23,7 @@ const (
 	backoffFirst          = 100 * time.Millisecond
 	backoffMost           = 2 * time.Second
 	repeatLogEvery        = 30 * time.Second
+	failuresToWarn        = 5 // of one partition in a row, about two seconds
 	leaderlessAfter       = 5 * time.Second
 )
 
@@ -72,6 +73,7 @@ type follower struct {
 	decoder kgo.Decompressor
 	log     *slog.Logger
 	metrics *Metrics
+	addrs   []string
 	ctx     context.Context // of the requests in flight; ended by close
 	cancel  context.CancelFunc
 	answers chan answer
@@ -90,8 +92,9 @@ type follower struct {
 // topic is a followed topic as the cluster last described it.
 type topic struct {
 	followTopic
-	id         [16]byte // zero until first seen
-	generation int      // how often it was recreated
+	id         [16]byte   // zero until first seen
+	generation int        // how often it was recreated
+	former     [][16]byte // ids it had before
 	partitions []*partition
 }
 
@@ -179,7 +182,7 @@ func newFollower(c Config, cfg followConfig) (*follower, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &follower{
-		cfg: cfg, cl: cl, decoder: codec{decoder}, log: c.logger(), metrics: c.metrics(),
+		cfg: cfg, cl: cl, decoder: codec{decoder}, log: c.logger(), metrics: c.metrics(), addrs: c.Brokers,
 		ctx: ctx, cancel: cancel, answers: make(chan answer),
 		brokers: map[int32]*broker{}, quiet: map[string]time.Time{},
 	}
@@ -323,14 +326,28 @@ func (f *follower) fly(broker int32, ps []*partition, request func(ctx context.C
 }
 
 // fail puts a partition off and asks for metadata: most failures mean that
-// leadership has moved.
+// leadership has moved, which is over before it is worth a warning.
 func (f *follower) fail(p *partition, err error) {
 	p.failing++
 	p.retryAt = time.Now().Add(backoff(p.failing))
 	f.metrics.fetchErrors.WithLabelValues(p.topic.name).Inc()
 	f.refreshSoon()
-	f.sayRarely(fmt.Sprintf("%s/%d", p.topic.name, p.number), "partition cannot be read now; retrying",
-		"topic", p.topic.name, "partition", p.number, "broker", p.leader, "err", err)
+	if p.failing >= failuresToWarn {
+		f.sayRarely(fmt.Sprintf("partition %s/%d", p.topic.name, p.number), "partition cannot be read now; retrying",
+			"topic", p.topic.name, "partition", p.number, "broker", p.leader, "err", err)
+	}
+}
+
+// failBroker is fail for all partitions of a request that was not answered.
+func (f *follower) failBroker(ps []*partition, err error) {
+	for _, p := range ps {
+		p.failing++
+		p.retryAt = time.Now().Add(backoff(p.failing))
+		f.metrics.fetchErrors.WithLabelValues(p.topic.name).Inc()
+	}
+	f.refreshSoon()
+	f.sayRarely(fmt.Sprintf("broker %d", ps[0].leader), "broker does not answer; retrying, other brokers' partitions go on",
+		"broker", ps[0].leader, "partitions", len(ps), "err", err)
 }
 
 // refreshSoon moves the next metadata request forward, within bounds.

@@ -184,6 +184,10 @@ func batchAt(b []byte, offset int64) (past int64, whole bool) {
 
 // applyFetch moves positions and queues what is to be delivered.
 func (f *follower) applyFetch(ps []*partition, got []fetched, err error) {
+	if err != nil {
+		f.failBroker(ps, err)
+		return
+	}
 	empty := true
 	for i := range got {
 		empty = empty && got[i].bytes == 0
@@ -192,8 +196,6 @@ func (f *follower) applyFetch(ps []*partition, got []fetched, err error) {
 		g := &got[i]
 		switch {
 		case !f.current(p) || p.paused:
-		case err != nil:
-			f.fail(p, err)
 		case errors.Is(g.err, kerr.OffsetOutOfRange):
 			p.begun = false
 		case g.err != nil:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -32,7 +33,7 @@ func (f *follower) applyMetadata(resp *kmsg.MetadataResponse, err error) {
 	if err != nil {
 		f.metaFails++
 		f.metaAt = now.Add(backoff(f.metaFails))
-		f.sayRarely("metadata", "kafka does not answer; retrying", "err", err)
+		f.sayRarely("metadata", "kafka does not answer; retrying", "brokers", f.addrs, "err", err)
 		return
 	}
 	if f.metaFails > 0 {
@@ -59,12 +60,17 @@ func (f *follower) describe(t *topic, rt *kmsg.MetadataResponseTopic, now time.T
 		f.sayRarely("topic "+t.name, "topic cannot be read now; retrying", "topic", t.name, "err", err)
 		return
 	}
+	if slices.Contains(t.former, rt.TopicID) {
+		f.refreshSoon() // a broker that has not yet heard of the recreation
+		return
+	}
 	firstLook := t.id == [16]byte{}
 	changed := firstLook
 	if !firstLook && t.id != rt.TopicID {
 		f.log.Warn("topic was recreated; reading the new one from its start", "topic", t.name,
 			"old", fmt.Sprintf("%x", t.id), "new", fmt.Sprintf("%x", rt.TopicID))
 		t.generation++
+		t.former = append(t.former, t.id)
 		t.partitions = nil
 		t.offsets = nil
 		changed = true

@@ -34,6 +34,7 @@ func OpenTxnProducer(ctx context.Context, c Config, transactionalID string) (*Tx
 	}
 	opts := append(producerOpts(), kgo.TransactionalID(transactionalID), kgo.TransactionTimeout(TxnTimeout),
 		kgo.MaxBufferedBytes(maxBufferedBytes))
+	var said time.Time
 	for {
 		cl, err := c.newClient(opts...)
 		if err != nil {
@@ -47,7 +48,10 @@ func OpenTxnProducer(ctx context.Context, c Config, transactionalID string) (*Tx
 		if ctx.Err() != nil || isRefused(err) || !isTransient(err) {
 			return nil, fmt.Errorf("open transactional producer %s: %w", transactionalID, err)
 		}
-		c.logger().Warn("transactional producer cannot be opened now; retrying", "id", transactionalID, "err", err)
+		if now := time.Now(); now.Sub(said) >= repeatLogEvery {
+			said = now
+			c.logger().Warn("transactional producer cannot be opened now; retrying", "id", transactionalID, "err", err)
+		}
 		if err := pause(ctx, backoffMost); err != nil {
 			return nil, fmt.Errorf("open transactional producer %s: %w", transactionalID, err)
 		}
@@ -80,10 +84,11 @@ func (p *TxnProducer) Produce(r Record) {
 	p.cl.Produce(context.Background(), r.toKgo(), p.out.done)
 }
 
-// Commit waits until all records are written and commits. The error says what
-// is known:
-//   - [ErrFenced]: not committed, and another producer owns the id;
-//   - [ErrUnconfirmed]: nobody can say yet; open another producer, read back;
+// Commit waits until all records are written and commits. The error says how to
+// go on:
+//   - [ErrFenced]: another producer may own the id; whether this transaction was
+//     committed is what is found in the log;
+//   - [ErrUnconfirmed]: open another producer, read back what was committed;
 //   - any other: not committed; Abort, then Begin again.
 //
 // After the first two the producer is finished and every call repeats the error.
