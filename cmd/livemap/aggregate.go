@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
 
 	"livemap/aggregate"
 	"livemap/aggregate/runner"
-	"livemap/kafka"
 	"livemap/orders"
 )
 
@@ -38,24 +38,29 @@ func (f aggregateFlags) config() (aggregate.Config, error) {
 		Lateness: explicit(f.Lateness),
 		Idle:     explicit(f.Idle),
 	}
+	var sinceErr, ratesErr error
 	if f.TotalSince != "" {
-		t, err := orders.ParseTime(f.TotalSince)
-		if err != nil {
-			return c, usage(fmt.Errorf("total-since: %w", err))
+		if c.TotalSince, sinceErr = orders.ParseTime(f.TotalSince); sinceErr != nil {
+			sinceErr = fmt.Errorf("total-since: %w", sinceErr)
 		}
-		c.TotalSince = t
 	}
 	if f.Rates != "" {
-		file, err := os.Open(f.Rates)
-		if err != nil {
-			return c, usage(fmt.Errorf("rates: %w", err))
-		}
-		defer file.Close()
-		if c.Rates, err = aggregate.ParseRates(file); err != nil {
-			return c, usage(fmt.Errorf("rates %s: %w", f.Rates, err))
-		}
+		c.Rates, ratesErr = readRates(f.Rates)
 	}
-	return c, usage(c.Validate())
+	return c, errors.Join(sinceErr, ratesErr)
+}
+
+func readRates(path string) (*aggregate.Rates, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("rates: %w", err)
+	}
+	defer file.Close()
+	rates, err := aggregate.ParseRates(file)
+	if err != nil {
+		return nil, fmt.Errorf("rates %s: %w", path, err)
+	}
+	return rates, nil
 }
 
 // explicit turns a duration of zero that a person asked for into the negative
@@ -68,17 +73,12 @@ func explicit(d time.Duration) time.Duration {
 }
 
 func (c *aggregateCmd) Run(e env) error {
-	metrics, connection := runner.NewMetrics(), kafka.NewMetrics()
-	k, err := c.kafkaFlags.config(e, connection)
-	if err != nil {
-		return err
+	settings, err := c.aggregateFlags.config()
+	cfg := runner.Config{
+		Kafka: c.kafkaFlags.config(e), Aggregate: settings, Classification: c.Classification,
+		Instance: c.Instance, Logger: e.log, Metrics: runner.NewMetrics(),
 	}
-	a, err := c.aggregateFlags.config()
-	if err != nil {
-		return err
-	}
-	cfg := runner.Config{Kafka: k, Aggregate: a, Classification: c.Classification, Instance: c.Instance, Logger: e.log, Metrics: metrics}
-	if err := cfg.Validate(); err != nil {
+	if err := errors.Join(err, cfg.Validate()); err != nil {
 		return usage(err)
 	}
 	return runAggregator(e.ctx, cfg)

@@ -9,7 +9,7 @@ import (
 
 // brokerCmd runs the embedded log alone.
 type brokerCmd struct {
-	Listen     string `help:"Address to listen at; loopback only: the log knows no passwords." default:"127.0.0.1:9092" placeholder:"ADDR"`
+	Listen     string `help:"Address to listen at; loopback only: the log knows no passwords." default:"127.0.0.1:9092"`
 	DataDir    string `help:"Folder for the data; made if missing." required:"" placeholder:"DIR"`
 	SyncWrites bool   `help:"Make every write durable against loss of power before it is acknowledged; slower."`
 }

@@ -25,9 +25,9 @@ const demoHistory = 10 * time.Minute
 
 // demoCmd runs everything in one process.
 type demoCmd struct {
-	Listen  string `help:"Address of the page." default:"127.0.0.1:8080" placeholder:"ADDR"`
-	Rate    string `help:"Orders per second." default:"200" placeholder:"N"`
-	Source  string `help:"Where orders come from: synthetic, or journey:DIR with the Parquet files of The Complete Journey." default:"synthetic" placeholder:"SOURCE"`
+	Listen  string `help:"Address of the page." default:"127.0.0.1:8080"`
+	Rate    string `help:"Orders per second." default:"200"`
+	Source  string `help:"Where orders come from: synthetic, or journey:DIR with the Parquet files of The Complete Journey." default:"synthetic"`
 	DataDir string `help:"Folder for the log; a second start on it goes on. Default: livemap/demo in your cache folder." placeholder:"DIR"`
 }
 
@@ -39,6 +39,10 @@ func (c *demoCmd) Run(e env) error {
 			return usage(fmt.Errorf("data-dir: %w; name a folder", err))
 		}
 		dir = filepath.Join(cache, "livemap", "demo")
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return usage(fmt.Errorf("data-dir: %w", err))
 	}
 	// The demo is for looking at: only what needs attention is logged.
 	log := slog.New(atLeast{e.log.Handler(), slog.LevelWarn})

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 
-
 	"livemap/kafka"
 )
 
@@ -18,17 +17,17 @@ type kafkaFlags struct {
 	KafkaPasswordFile string   `name:"kafka-password-file" help:"File with the SASL password, or with the token of oauthbearer." placeholder:"FILE"`
 }
 
-// config returns the validated connection settings.
-func (f kafkaFlags) config(e env, metrics *kafka.Metrics) (kafka.Config, error) {
-	c := kafka.Config{
+// config returns the connection settings, to be validated with those of whoever
+// uses them, so that all errors are told at once.
+func (f kafkaFlags) config(e env) kafka.Config {
+	return kafka.Config{
 		Brokers:  f.Kafka,
 		ClientID: "livemap",
 		TLS:      kafka.TLS{CAFile: f.KafkaTLSCA, CertFile: f.KafkaTLSCert, KeyFile: f.KafkaTLSKey},
 		SASL:     kafka.SASL{Mechanism: kafka.Mechanism(f.KafkaSASL), User: f.KafkaUser, PasswordFile: f.KafkaPasswordFile},
 		Logger:   e.log,
-		Metrics:  metrics,
+		Metrics:  kafka.NewMetrics(),
 	}
-	return c, usage(c.Validate())
 }
 
 // kafkaError marks errors that a change of the configuration would mend.

@@ -23,7 +23,7 @@ import (
 // ordersCmd produces orders.
 type ordersCmd struct {
 	kafkaFlags
-	Source            string  `help:"Where orders come from: synthetic, or journey:DIR with the Parquet files of The Complete Journey." default:"synthetic" placeholder:"SOURCE"`
+	Source            string  `help:"Where orders come from: synthetic, or journey:DIR with the Parquet files of The Complete Journey." default:"synthetic"`
 	Rate              string  `help:"Orders per second, or max. Default: 200 for synthetic; a journey goes by its own times." placeholder:"N|max"`
 	Speed             float64 `help:"Journey: how much faster than life; 0 keeps the times of the data." default:"1440"`
 	Start             string  `help:"Time of the first order, RFC 3339. Default: now, or for synthetic orders at --rate max so long ago that the last of --count is now." placeholder:"TIME"`
@@ -34,12 +34,9 @@ type ordersCmd struct {
 }
 
 func (c *ordersCmd) Run(e env) error {
-	k, err := c.kafkaFlags.config(e, kafka.NewMetrics())
-	if err != nil {
-		return err
-	}
+	k := c.kafkaFlags.config(e)
 	src, pace, err := openSource(c, orders.TimeOf(time.Now()))
-	if err != nil {
+	if err := errors.Join(err, k.Validate()); err != nil {
 		return usage(err)
 	}
 	if c.ClassificationOut != "" {

@@ -9,15 +9,14 @@ import (
 	"time"
 
 	"livemap/hub"
-	"livemap/kafka"
 	"livemap/server"
 )
 
 // serveCmd serves the page, the API and the streams.
 type serveCmd struct {
 	kafkaFlags
-	Listen      string `help:"Public address." default:":8080" placeholder:"ADDR"`
-	AdminListen string `help:"Address of health, metrics and profiles; \"off\" for none." default:"127.0.0.1:9090" placeholder:"ADDR"`
+	Listen      string `help:"Public address." default:":8080"`
+	AdminListen string `help:"Address of health, metrics and profiles; \"off\" for none." default:"127.0.0.1:9090"`
 	Anonymous   bool   `help:"Let everybody see everything, without a token."`
 	streamFlags
 }
@@ -37,19 +36,16 @@ type streamFlags struct {
 var errOpen = errors.New("serve: nothing says who may see the streams; give --anonymous to let everybody see everything")
 
 func (c *serveCmd) Run(e env) error {
-	metrics := kafka.NewMetrics()
-	k, err := c.kafkaFlags.config(e, metrics)
 	cfg := c.streamFlags.config()
 	cfg.Listen, cfg.AdminListen = c.Listen, c.AdminListen
-	cfg.Kafka, cfg.Logger = k, e.log
+	cfg.Kafka, cfg.Logger = c.kafkaFlags.config(e), e.log
 	cfg.Listening = func(public, _ net.Addr) { fmt.Fprintf(e.stdout, "serving http://%s\n", public) }
-	var topicsErr error
+	var topicsErr, openErr error
 	cfg.Topics, topicsErr = configuredTopics(e.config)
-	var openErr error
 	if !c.Anonymous {
 		openErr = errOpen
 	}
-	if err := errors.Join(err, topicsErr, openErr); err != nil {
+	if err := errors.Join(openErr, topicsErr, cfg.Validate()); err != nil {
 		return usage(err)
 	}
 	s, err := server.New(cfg)

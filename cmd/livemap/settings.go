@@ -53,11 +53,11 @@ func loadSettings(r io.Reader) (kong.Resolver, error) {
 	if len(b) > maxConfigBytes {
 		return nil, fmt.Errorf("configuration file: larger than %d bytes", maxConfigBytes)
 	}
-	s := settings{}
-	if err := yaml.Unmarshal(b, &s); err != nil {
+	var values map[string]any
+	if err := yaml.Unmarshal(b, &values); err != nil {
 		return nil, fmt.Errorf("configuration file: %w", err)
 	}
-	return s, nil
+	return settings(values), nil
 }
 
 // Resolve implements kong.Resolver: the command's own section comes before the
