@@ -12,7 +12,7 @@ import (
 type tokenHash [sha256.Size]byte
 
 // entryBytes is about what an entry occupies besides its permit.
-const entryBytes = 320
+const entryBytes = 224
 
 // cache remembers the permits of verified tokens: least recently used out first,
 // bounded in bytes. Refusals are not remembered, for anybody can cause them.
@@ -58,7 +58,7 @@ func (c *cache) get(t tokenHash, generation uint64, now time.Time) *Permit {
 // read the generation before it verified: keys that changed meanwhile make the
 // entry worthless, not wrong.
 func (c *cache) put(t tokenHash, generation uint64, p *Permit) {
-	size := entryBytes + p.bytes
+	size := entryBytes + p.bytes()
 	if size > c.most {
 		return
 	}

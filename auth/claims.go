@@ -107,13 +107,25 @@ func parseClaims(b []byte) (c claims, err error) {
 	if err != nil {
 		return claims{}, err
 	}
-	if len(c.subject) > MaxSubjectBytes {
-		return claims{}, fmt.Errorf("sub is longer than %d bytes", MaxSubjectBytes)
-	}
-	if err := checkText(c.subject); err != nil { // it goes into logs
+	if err := checkName(c.subject); err != nil {
 		return claims{}, fmt.Errorf("sub %w", err)
 	}
+	if err := checkName(c.id); err != nil {
+		return claims{}, fmt.Errorf("jti %w", err)
+	}
 	return c, nil
+}
+
+// checkName checks what goes into logs and stands on a line of the file of
+// revocations, where space around it does not count.
+func checkName(s string) error {
+	if len(s) > MaxSubjectBytes {
+		return fmt.Errorf("is longer than %d bytes", MaxSubjectBytes)
+	}
+	if strings.TrimSpace(s) != s {
+		return errors.New("begins or ends with a space")
+	}
+	return checkText(s)
 }
 
 // grant reads the claim livemap. A member that is not known is an error: were

@@ -77,6 +77,10 @@ func TestParseClaimsRefuses(t *testing.T) {
 		{`{"sub":"a\u0000"}`, "control character"},
 		{`{"sub":"a\r\ndata: x"}`, "control character"},
 		{`{"sub":"` + strings.Repeat("s", MaxSubjectBytes+1) + `"}`, "longer than"},
+		{`{"sub":" a"}`, "space"},
+		{`{"sub":"a\u00a0"}`, "space"},
+		{`{"jti":"a\n"}`, "jti begins or ends"},
+		{`{"jti":"a\u0007b"}`, "control character"},
 		{`{"aud":1}`, "aud is not a string"},
 		{`{"aud":["a",null]}`, "not a string"},
 		{`{"aud":[` + strings.Repeat(`"a",`, maxAudiences) + `"a"]}`, "more than"},
@@ -102,7 +106,7 @@ func TestClaimNamesAreExact(t *testing.T) {
 
 func TestParseHeader(t *testing.T) {
 	good := map[string]header{
-		`{"alg":"HS256"}`:                                      {"HS256", ""},
+		`{"alg":"HS256"}`: {"HS256", ""},
 		`{"typ":"at+jwt","alg":"none","kid":"../../etc/x"}`:    {"none", "../../etc/x"},
 		`{"typ":"application/JWT","alg":"ES256","kid":"k"}`:    {"ES256", "k"},
 		`{"alg":"RS256","jku":"https://evil.example/","x":[]}`: {"RS256", ""},

@@ -65,11 +65,14 @@ func isLoopback(host string) bool {
 // newFetcher makes a fetcher that does nothing before run. A redirect is an
 // error: the address that was configured is the one that is trusted.
 func newFetcher(address string, every time.Duration, log *slog.Logger, use func([]*key)) *fetcher {
+	transport := http.DefaultTransport.(*http.Transport).Clone() // its own, so that it can be closed
+	transport.MaxResponseHeaderBytes = 64 << 10
 	return &fetcher{
 		address: address,
 		every:   every,
 		client: &http.Client{
-			Timeout: fetchTimeout,
+			Timeout:   fetchTimeout,
+			Transport: transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error {
 				return errors.New("it redirects; set the address that it redirects to")
 			},

@@ -440,6 +440,18 @@ func TestCacheIsBounded(t *testing.T) {
 	if entries, bytes := v.cache.size(); entries != 0 || bytes != 0 {
 		t.Errorf("after a change of keys: %d entries, %d bytes", entries, bytes)
 	}
+	// A long subject in many patterns makes much of a small token.
+	wide := make([]string, 500)
+	for i := range wide {
+		wide[i] = fmt.Sprint(i) + "{sub}"
+	}
+	p, err := v.Verify(t.Context(), hs.sign(t, nil, claimsFor(map[string]any{"sub": strings.Repeat("s", 200), "livemap": map[string]any{"topics": wide}})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, bytes := v.cache.size(); p.bytes() < 500*200 || bytes > c.CacheBytes {
+		t.Errorf("a wide permit of %d bytes: %d bytes in the cache", p.bytes(), bytes)
+	}
 	// Refusals leave nothing behind.
 	for range 50 {
 		v.Verify(t.Context(), first+"x")

@@ -17,7 +17,7 @@ import (
 const (
 	MaxPatterns     = 1024 // in each of topics and keys
 	MaxPatternBytes = 512  // of one pattern, after {sub} was replaced
-	MaxSubjectBytes = 256
+	MaxSubjectBytes = 256  // of sub, and of jti
 )
 
 // subjectMark is replaced by the subject in a pattern.
@@ -209,6 +209,16 @@ func (p Patterns) Names() []string { return slices.Clone(p.exact) }
 // Prefixes returns the beginnings of names in the set, sorted. The slice is the
 // caller's own.
 func (p Patterns) Prefixes() []string { return slices.Clone(p.prefixes) }
+
+// bytes is about what the set occupies.
+func (p Patterns) bytes() (n int) {
+	for _, list := range [][]string{p.exact, p.prefixes} {
+		for _, s := range list {
+			n += 16 + len(s)
+		}
+	}
+	return n
+}
 
 // String describes the set for people: quoted names, those with a wildcard last.
 // It is not a key for anything; use [Patterns.Hash].

@@ -23,7 +23,6 @@ type Permit struct {
 	anonymous bool
 	key       fingerprint // of the key that verified the token
 	issued    time.Time   // iat, zero if the token has none
-	bytes     int         // roughly what it occupies, for the cache
 }
 
 // Anonymous returns the permit of those who show no token: all keys of the given
@@ -53,6 +52,12 @@ func (p *Permit) AllKeys() bool { return p.Keys.All() }
 
 // Ended says whether the permit has expired at now.
 func (p *Permit) Ended(now time.Time) bool { return !p.Expires.IsZero() && !now.Before(p.Expires) }
+
+// bytes is about what the permit occupies: more than its token, when a long
+// subject is put into many patterns.
+func (p *Permit) bytes() int {
+	return 256 + len(p.Subject) + len(p.ID) + p.Topics.bytes() + p.Keys.bytes()
+}
 
 // Allow checks what a request names: every topic, and every key. It returns the
 // effective key set of the request: the keys it names, or, when it names none

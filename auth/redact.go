@@ -62,11 +62,11 @@ func redactPairs(s string) string {
 		}
 		s = s[len(pair)+len(separator):]
 		name, value, has := strings.Cut(pair, "=")
-		switch {
-		case !has && looksLikeToken(name):
-			name = redacted
-		case has && (isTokenName(name) || looksLikeToken(value)):
+		if has && (isTokenName(name) || looksLikeToken(value)) {
 			value = redacted
+		}
+		if looksLikeToken(name) {
+			name = redacted
 		}
 		b.WriteString(name)
 		if has {

@@ -2,8 +2,11 @@ package auth
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -16,6 +19,8 @@ func (v *Verifier) Run(ctx context.Context) error {
 	if v.fetch != nil {
 		started.Go(func() { v.fetch.run(ctx, v.metrics) })
 	}
+	keys := source{name: sourceKeys, path: v.config.HS256KeyFile + v.config.PublicKeyFile, load: v.loadKeys}
+	revoked := source{name: sourceRevoked, path: v.config.RevokedFile, load: v.loadRevocations}
 	tick := time.NewTicker(ReloadEvery)
 	defer tick.Stop()
 	for {
@@ -24,8 +29,8 @@ func (v *Verifier) Run(ctx context.Context) error {
 			started.Wait()
 			return ctx.Err()
 		case <-tick.C:
-			v.reload(sourceKeys, v.config.HS256KeyFile+v.config.PublicKeyFile, v.loadKeys)
-			v.reload(sourceRevoked, v.config.RevokedFile, v.loadRevocations)
+			v.reload(&keys)
+			v.reload(&revoked)
 		}
 	}
 }
@@ -42,17 +47,30 @@ func (v *Verifier) Fetch(ctx context.Context) error {
 	return nil
 }
 
-// reload loads one file again, if there is one.
-func (v *Verifier) reload(source, path string, load func() error) {
-	if path == "" {
+// source is a file that Run reads again and again.
+type source struct {
+	name, path string
+	load       func() error
+	failure    string // of the last time, empty if there was none
+}
+
+// reload reads the file, if there is one. A failure is logged when it begins and
+// when it changes, not every few seconds.
+func (v *Verifier) reload(s *source) {
+	if s.path == "" {
 		return
 	}
-	if err := load(); err != nil {
-		v.metrics.reloads.WithLabelValues(source, resultFailed).Inc()
-		v.config.Logger.Error("file not taken over: what was read before stays in force", "what", source, "error", err)
+	err := s.load()
+	if err == nil {
+		s.failure = ""
+		v.metrics.reloads.WithLabelValues(s.name, resultOK).Inc()
 		return
 	}
-	v.metrics.reloads.WithLabelValues(source, resultOK).Inc()
+	v.metrics.reloads.WithLabelValues(s.name, resultFailed).Inc()
+	if text := err.Error(); text != s.failure {
+		s.failure = text
+		v.config.Logger.Error("file not taken over: what was read before stays in force", "what", s.name, "error", err)
+	}
 }
 
 // loadKeys puts the keys of the files or of the environment in force. A file is
@@ -137,6 +155,10 @@ func (v *Verifier) loadRevocations() error {
 
 // useKeys puts a set of keys in force, if it differs from the one that is.
 func (v *Verifier) useKeys(keys []*key) {
+	keys = slices.Clone(keys)
+	slices.SortFunc(keys, func(a, b *key) int { // so that the order in which a server lists them changes nothing
+		return cmp.Or(strings.Compare(a.name, b.name), bytes.Compare(a.print[:], b.print[:]))
+	})
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	st := *v.state.Load()

@@ -158,7 +158,6 @@ func (v *Verifier) judge(st *state, r *room, token string, text []byte, now time
 		return nil, err
 	}
 	p.key = k.print
-	p.bytes = n // a permit holds no more than the claims it came from
 	if st.revoked.hit(p) {
 		return nil, refuse(ProblemRevoked, "", nil)
 	}
