@@ -33,8 +33,11 @@ type shopperTable struct {
 	stride int
 	span   int    // panes that the bits cover
 	base   second // panes before base are forgotten, those from base+span on must wait
-	keep   second // panes before keep need not be remembered, see saturate
-	used   int    // entries, forgotten ones included
+	// saturated says which panes need not be remembered, from saturatedFrom on;
+	// see Aggregator.saturate.
+	saturated     []bool
+	saturatedFrom second
+	used          int // entries, forgotten ones included
 }
 
 const firstShopperEntries = 1 << 10
@@ -42,7 +45,7 @@ const firstShopperEntries = 1 << 10
 // newShopperTable makes a table for panes from base to base+span.
 func newShopperTable(span int) *shopperTable {
 	words := (span + 63) / 64
-	t := &shopperTable{stride: 2 + words, span: words * 64, base: noSecond, keep: noSecond}
+	t := &shopperTable{stride: 2 + words, span: words * 64, base: noSecond}
 	t.words = make([]uint64, firstShopperEntries*t.stride)
 	return t
 }
@@ -133,10 +136,12 @@ func (t *shopperTable) find(key uint64) []uint64 {
 // rebuild drops entries that are not needed any more and resizes the table so
 // that at most half of it is in use.
 func (t *shopperTable) rebuild() {
-	old, live, from := t.words, 0, max(t.base, t.keep)
+	old, live := t.words, 0
 	for i := 0; i < len(old); i += t.stride {
-		if old[i] != 0 && second(old[i+1]) >= from {
+		if entry := old[i : i+t.stride]; t.needed(entry) {
 			live++
+		} else {
+			entry[0] = 0
 		}
 	}
 	size := firstShopperEntries
@@ -146,17 +151,38 @@ func (t *shopperTable) rebuild() {
 	t.words = make([]uint64, size*t.stride)
 	t.used = live
 	for i := 0; i < len(old); i += t.stride {
-		if old[i] != 0 && second(old[i+1]) >= from {
+		if old[i] != 0 {
 			copy(t.find(old[i]), old[i:i+t.stride])
 		}
 	}
+}
+
+// needed reports whether an entry has a pane that must be remembered.
+func (t *shopperTable) needed(entry []uint64) bool {
+	newest := second(entry[1])
+	if entry[0] == 0 || newest < t.base {
+		return false
+	}
+	for w, rest := range entry[2:] {
+		for ; rest != 0; rest &= rest - 1 {
+			s := newest - second(w*64+bits.TrailingZeros64(rest))
+			if s < t.base {
+				return false
+			}
+			if i := s - t.saturatedFrom; i < 0 || int(i) >= len(t.saturated) || !t.saturated[i] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // reset forgets everything and starts at base.
 func (t *shopperTable) reset(base second) {
 	clear(t.words)
 	t.used = 0
-	t.base, t.keep = base, noSecond
+	t.base = base
+	t.saturated = t.saturated[:0]
 }
 
 // shiftUp moves the bits n places up; what passes the end is gone.

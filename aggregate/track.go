@@ -159,22 +159,17 @@ func (a *Aggregator) saturate() {
 		over[s.end] = pairsOf(s.now) > a.cfg.MaxShopperPairs
 	})
 	written := secondOf(a.marks.now - a.lateness) // windows up to here stay as they are
-	keep := a.shoppers.base
-	for _, q := range a.panes.from(keep) {
-		if !a.shoppers.covers(q.start) {
+	t := a.shoppers
+	t.saturatedFrom, t.saturated = t.base, append(t.saturated[:0], make([]bool, t.span)...)
+	for _, q := range a.panes.from(t.base) {
+		if !t.covers(q.start) {
 			break
 		}
-		for end := max(q.start, written) + 1; !q.saturated; end++ {
-			if end > q.start+windowSeconds {
-				q.saturated = true
-			} else if !over[end] {
-				break
-			}
+		end := max(q.start, written) + 1
+		for end <= q.start+windowSeconds && over[end] {
+			end++
 		}
-		if !q.saturated {
-			break
-		}
-		keep = q.start + 1
+		q.saturated = q.saturated || end > q.start+windowSeconds
+		t.saturated[q.start-t.base] = q.saturated
 	}
-	a.shoppers.keep = keep
 }
