@@ -2,10 +2,14 @@ import { Orbit } from './camera.ts';
 import { handle } from './hand.ts';
 import type { Flight, Globe, Options } from './index.ts';
 import { Quality } from './quality.ts';
-import { ArcRing } from './ring.ts';
+import { Pace } from './pace.ts';
+import { ArcRing, LIFE_MS } from './ring.ts';
 import { View } from './scene.ts';
 import type { LatLon } from './sphere.ts';
 import { Stage } from './stage.ts';
+
+/** A slot stays taken a little longer than its arc is seen: starts are spread over a batch. */
+const SLACK_MS = 120;
 
 /** How often the sun is moved, in milliseconds. */
 const SUN_MS = 60_000;
@@ -15,6 +19,7 @@ export class Ball implements Globe {
   private readonly stage: Stage;
   private readonly orbit: Orbit;
   private readonly ring: ArcRing;
+  private readonly pace = new Pace(0);
   private readonly view: View;
   private readonly quality: Quality;
   private readonly letGo: () => void;
@@ -43,13 +48,13 @@ export class Ball implements Globe {
   show(flights: readonly Flight[], spread: number): number {
     if (!this.stage.running) return 0;
     const { now } = this.stage;
-    let taken = 0;
-    for (let i = 0; i < flights.length; i++) {
+    let orders = 0;
+    this.pace.sample(this.pace.take(flights.length, now), flights.length, (i) => {
       const { from, to, n } = flights[i]!;
       const start = now + (spread * i) / flights.length;
-      if (this.ring.add(from[0], from[1], to[0], to[1], n, start, now)) taken += n;
-    }
-    return taken;
+      if (this.ring.add(from[0], from[1], to[0], to[1], n, start, now)) orders += n;
+    });
+    return orders;
   }
 
   pause(on: boolean): void {
@@ -66,6 +71,7 @@ export class Ball implements Globe {
   private fit(): void {
     const ratio = Math.min(devicePixelRatio, this.quality.current.ratio);
     this.ring.limit = Math.round(this.options.arcs * this.quality.current.arcs);
+    this.pace.perMs = this.ring.limit / (LIFE_MS + SLACK_MS);
     this.view.resize(this.stage.width, this.stage.height, ratio, this.orbit);
     this.orbit.step(0, performance.now());
     this.view.draw(this.orbit, this.stage.now);

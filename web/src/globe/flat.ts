@@ -1,4 +1,5 @@
 import type { Flight, Globe, Options } from './index.ts';
+import { Pace } from './pace.ts';
 import { FLIGHT_MS, LANDING_MS, LIFE_MS, toneOf } from './ring.ts';
 import { distanceMetres, type LatLon } from './sphere.ts';
 import { Stage } from './stage.ts';
@@ -32,6 +33,7 @@ export class FlatMap implements Globe {
   private readonly pen: CanvasRenderingContext2D;
   private readonly ground = document.createElement('canvas');
   private readonly slots: Slot[];
+  private readonly pace: Pace;
   private next = 0;
   private owed = 0;
   private scale = 1;
@@ -42,6 +44,7 @@ export class FlatMap implements Globe {
     this.slots = Array.from({ length: Math.max(40, Math.round(options.arcs * SHARE)) }, () => ({
       x1: 0, y1: 0, x2: 0, y2: 0, tone: 0, width: 1, start: -LIFE_MS,
     }));
+    this.pace = new Pace(this.slots.length / LIFE_MS);
     this.stage = new Stage(host, (ms) => this.frame(ms), () => this.fit());
     this.stage.canvas.setAttribute('role', 'img');
     this.pen = this.stage.canvas.getContext('2d')!;
@@ -51,10 +54,11 @@ export class FlatMap implements Globe {
 
   show(flights: readonly Flight[], spread: number): number {
     if (!this.stage.running) return 0;
-    let taken = 0;
-    for (let i = 0; i < flights.length; i++) {
+    let orders = 0;
+    const { now } = this.stage;
+    this.pace.sample(this.pace.take(flights.length, now), flights.length, (i) => {
       const slot = this.slots[this.next]!;
-      if (slot.start + LIFE_MS > this.stage.now) break;
+      if (slot.start + LIFE_MS > now) return;
       const { from, to, n } = flights[i]!;
       slot.x1 = from[1];
       slot.y1 = from[0];
@@ -62,11 +66,11 @@ export class FlatMap implements Globe {
       slot.y2 = to[0];
       slot.tone = toneOf(distanceMetres(from[0], from[1], to[0], to[1]));
       slot.width = 1 + Math.min(3, Math.log2(n) * 0.4);
-      slot.start = this.stage.now + (spread * i) / flights.length;
+      slot.start = now + (spread * i) / flights.length;
       this.next = (this.next + 1) % this.slots.length;
-      taken += n;
-    }
-    return taken;
+      orders += n;
+    });
+    return orders;
   }
 
   pause(on: boolean): void {

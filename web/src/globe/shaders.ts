@@ -184,7 +184,7 @@ export const arcs = {
 
       where = vec3(position.y * reach, position.z * reach, position.x);
       above = here;
-      tint = tone() * (0.80 + 0.06 * heavy) * (1.0 - smoothstep(0.86, 1.0, p)) * smoothstep(0.0, 0.06, p);
+      tint = tone() * (0.80 + 0.06 * heavy) * (1.0 - smoothstep(0.86, 1.0, p)) * smoothstep(0.0, 0.14, p);
     }
   `,
   fragment: /* glsl */ `
@@ -231,7 +231,7 @@ export const rings = {
       vec3 east = normalize(cross(vec3(0.0, 1.0, 0.0001), n));
       vec3 north = cross(n, east);
       float heavy = min(weight(), 7.0);
-      float reach = lands ? 0.030 + 0.006 * heavy : 0.012 + 0.002 * heavy;
+      float reach = lands ? 0.030 + 0.006 * heavy : 0.009 + 0.002 * heavy;
       vec3 p = n * 1.001 + (east * position.x + north * position.y) * reach;
       gl_Position = projectionMatrix * viewMatrix * vec4(p, 1.0);
       tint = tone() * smoothstep(0.02, 0.3, dot(n, normalize(eye - n)));
@@ -252,7 +252,7 @@ export const rings = {
       float wide = 0.05 + 0.05 * left;
       float ring = across.z < 0.0 ? 0.0 : 1.0 - smoothstep(wide, wide + soft + 0.03, abs(r - spread * 0.86));
       float spot = exp(-r * r * (across.z < 0.0 ? 7.0 : 60.0));
-      vec3 light = tint * (ring * 0.7 + spot * (across.z < 0.0 ? 0.28 : 0.5)) * left;
+      vec3 light = tint * (ring * 0.7 + spot * (across.z < 0.0 ? 0.14 : 0.4)) * left;
       color = vec4(light, max(light.r, max(light.g, light.b)));
     }
   `,
