@@ -2,10 +2,10 @@
 // token into a [Permit], and a permit into answers: may this topic be seen, may
 // this key.
 //
-// Start at [Verifier]: [New] checks its [Config], [Verifier.Run] keeps keys and
-// revocations fresh, [Verifier.Verify] turns a token into a permit. [FromRequest]
-// finds the token in a request; every refusal is a [Refusal] of a closed set of
-// [Problem]s.
+// Start at [Door], which is what an HTTP server uses, and [Verifier]: [New] checks
+// its [Config], [Verifier.Run] keeps keys and revocations fresh,
+// [Verifier.Verify] turns a token into a permit. Every refusal is a [Refusal] of a
+// closed set of [Problem]s. [Signer] makes tokens, [Inspect] takes them apart.
 //
 // What is promised, and tested against an oracle that knows no cleverness:
 //

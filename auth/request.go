@@ -75,7 +75,10 @@ func FromRequest(r *http.Request, o Options) (string, error) {
 	case cookie == "":
 		return "", refuse(ProblemMissing, "", nil)
 	}
-	return cookie, checkOrigin(r, o.Origins)
+	if err := checkOrigin(r, o.Origins); err != nil {
+		return "", err
+	}
+	return cookie, nil
 }
 
 // fromHeader reads Authorization. Other schemes than Bearer are somebody else's,

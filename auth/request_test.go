@@ -84,7 +84,7 @@ func TestFromRequest(t *testing.T) {
 		got := token
 		if err != nil {
 			got = string(problemOf(t, err))
-			if token != "" && problemOf(t, err) != ProblemOrigin {
+			if token != "" {
 				t.Errorf("%s: both %q and %v", tt.name, token, err)
 			}
 		}
@@ -204,4 +204,44 @@ func FuzzFromRequest(f *testing.F) {
 			t.Fatalf("%q: %q", query, again)
 		}
 	})
+}
+
+func TestDoor(t *testing.T) {
+	anonymous, err := Anonymous("metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := newVerifier(t, pairs()[HS256].config())
+	good := "\nAuthorization: Bearer " + pairs()[HS256].sign(t, nil, claimsFor(nil))
+	expired := "\nAuthorization: Bearer " + pairs()[HS256].sign(t, nil, claimsFor(map[string]any{"exp": 1}))
+	for _, tt := range []struct {
+		name string
+		door Door
+		head string
+		want string // the subject, "anonymous", or the problem
+	}{
+		{"closed", Door{}, "", "token_missing"},
+		{"closed, with a token", Door{}, good, "token_missing"},
+		{"open to all", Door{Anonymous: anonymous}, "", "anonymous"},
+		{"open to all, with a token", Door{Anonymous: anonymous}, expired, "anonymous"},
+		{"tokens only", Door{Verifier: v}, "", "token_missing"},
+		{"tokens only, with one", Door{Verifier: v}, good, "alice"},
+		{"both, without a token", Door{Verifier: v, Anonymous: anonymous}, "", "anonymous"},
+		{"both, with one", Door{Verifier: v, Anonymous: anonymous}, good, "alice"},
+		{"both, with a bad one", Door{Verifier: v, Anonymous: anonymous}, expired, "token_expired"},
+		{"both, with two", Door{Verifier: v, Anonymous: anonymous}, good + "\nCookie: __Host-livemap=x", "token_several"},
+	} {
+		p, err := tt.door.Admit(request(t, "GET /v1/events HTTP/1.1\nHost: map.example"+tt.head))
+		got := string(problemOf(t, err))
+		if err == nil {
+			if got = p.Subject; p.Anonymous() {
+				got = "anonymous"
+			}
+		} else if p != nil {
+			t.Errorf("%s: a permit beside %v", tt.name, err)
+		}
+		if got != tt.want {
+			t.Errorf("%s: %s (%v), want %s", tt.name, got, err, tt.want)
+		}
+	}
 }
