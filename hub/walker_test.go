@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -277,7 +278,9 @@ func TestConcurrent(t *testing.T) {
 	for range 6000 {
 		w.grow(rng, 12)
 	}
-	p, err := newPod(w, modelConfig())
+	config := modelConfig()
+	config.Heartbeat = 200 * time.Millisecond
+	p, err := newPod(w, config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -334,9 +337,17 @@ func roam(t *testing.T, p *pod, w *world, sub Subscription, seed uint64, publish
 		link := newStalledPipe(t)
 		ended := make(chan CloseReason, 1)
 		go func() { ended <- client.Serve(link.ctx, link, nil) }()
-		b := make([]byte, 1+rng.IntN(20_000))
+		b := make([]byte, 50+rng.IntN(20_000))
 		for reads := rng.IntN(200); over || reads > 0; reads-- {
+			wait := 30 * time.Second
+			if !over { // it goes before a quiet stream says something
+				wait = 20 * time.Millisecond
+			}
+			link.peer.SetReadDeadline(time.Now().Add(wait))
 			n, err := link.peer.Read(b)
+			if errors.Is(err, os.ErrDeadlineExceeded) && !over {
+				break
+			}
 			if err != nil {
 				t.Error(err)
 				break
