@@ -57,7 +57,10 @@ class Reader implements Stream {
   private readonly states = new Map<string, Map<string, unknown>>();
   private readonly calls = new Map<string, Set<(value: never, key: string) => void>>();
   private source: Source;
-  private readonly online = () => this.retryNow();
+  /** The network, or the person, is back: do not sit out a long wait. */
+  private readonly back = () => {
+    if (document.visibilityState === 'visible') this.retryNow();
+  };
 
   constructor(options: Options) {
     const query: Query = {
@@ -75,7 +78,8 @@ class Reader implements Stream {
       this.source = alone();
     };
     this.source = (share ? joinShared(import.meta.url, query, hear, failed) : undefined) ?? alone();
-    addEventListener('online', this.online);
+    addEventListener('online', this.back);
+    document.addEventListener('visibilitychange', this.back);
   }
 
   state<T>(topic: string): ReadonlyMap<string, T> {
@@ -113,7 +117,8 @@ class Reader implements Stream {
   }
 
   close(): void {
-    removeEventListener('online', this.online);
+    removeEventListener('online', this.back);
+    document.removeEventListener('visibilitychange', this.back);
     this.source.close();
   }
 

@@ -40,6 +40,7 @@ export class Ball implements Globe {
     }
     canvas.tabIndex = 0;
     canvas.setAttribute('role', 'img');
+    canvas.setAttribute('aria-label', options.labels.globe);
     this.letGo = handle(canvas, this.orbit);
     this.fit();
     this.stage.start();

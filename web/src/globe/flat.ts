@@ -47,6 +47,7 @@ export class FlatMap implements Globe {
     this.pace = new Pace(this.slots.length / LIFE_MS);
     this.stage = new Stage(host, (ms) => this.frame(ms), () => this.fit());
     this.stage.canvas.setAttribute('role', 'img');
+    this.stage.canvas.setAttribute('aria-label', options.labels.flat);
     this.pen = this.stage.canvas.getContext('2d')!;
     this.fit();
     this.stage.start();

@@ -18,6 +18,8 @@ export interface Flight {
 export interface Options {
   /** Arcs in flight at a time, at most. */
   readonly arcs: number;
+  /** What the globe, and what the map is, in words. */
+  readonly labels: { readonly globe: string; readonly flat: string };
   /** The longitude first looked at. */
   readonly lon: number;
   /** No rotation by itself: reduced motion, or a test. */

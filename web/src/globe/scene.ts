@@ -30,6 +30,9 @@ import { subsolar, toVector, type LatLon } from './sphere.ts';
 /** Pieces of an arc's ribbon. Only the part in the air is drawn, so few are enough. */
 const PIECES = 28;
 
+/** Radius of the globe, in pixels, at which lines have the widths of shaders.ts. */
+const LINE_RADIUS = 340;
+
 type Uniforms = Record<string, IUniform>;
 
 /** What is drawn, in four draws: ball with air, land, rings, arcs. */
@@ -39,6 +42,7 @@ export class View {
   private readonly camera = new PerspectiveCamera(FIELD, 1, 0.1, 20);
   private readonly orders: InstancedBufferAttribute;
   private readonly instanced: InstancedBufferGeometry[] = [];
+  private ratio = 1;
   private readonly uniforms = {
     eye: { value: new Vector3() },
     right: { value: new Vector3() },
@@ -113,7 +117,7 @@ export class View {
     const tan = Math.tan((FIELD / 2) * (Math.PI / 180));
     this.uniforms.spread.value.set(tan * this.camera.aspect, tan);
     this.uniforms.view.value.set((width * ratio) / 2, (height * ratio) / 2);
-    this.uniforms.scale.value = ratio;
+    this.ratio = ratio;
   }
 
   /** Puts the sun where it stands at a time, in milliseconds since 1970. */
@@ -137,7 +141,9 @@ export class View {
     // A pixel at the limb, in radii, from which all sizes on the ground follow.
     const radiusPixels = this.uniforms.view.value.y / (orbit.distance * this.uniforms.spread.value.y);
     this.uniforms.pixel.value = 0.75 / radiusPixels;
-    this.uniforms.dot_.value = Math.max(1.15 * this.uniforms.scale.value, radiusPixels * 0.0088);
+    this.uniforms.dot_.value = Math.max(1.15 * this.ratio, radiusPixels * 0.0088);
+    // Lines grow with the globe: on a wall they are seen from across the room.
+    this.uniforms.scale.value = Math.min(3 * this.ratio, Math.max(0.85 * this.ratio, radiusPixels / LINE_RADIUS));
     this.ring.takeDirty((from, count) => {
       this.orders.clearUpdateRanges();
       this.orders.addUpdateRange(from * WORDS, count * WORDS);

@@ -131,7 +131,7 @@ export const arcs = {
     uniform mat4 projectionMatrix;
     uniform mat4 viewMatrix;
     uniform vec2 view; // half the canvas in pixels
-    uniform float scale; // pixels per CSS pixel
+    uniform float scale; // widths below are for scale 1
     uniform float flight; // milliseconds
     uniform float highest;
     in vec3 position; // x: 0 tail .. 1 head, y: side, z: 1 beyond the head
