@@ -47,10 +47,10 @@ func TestJourney(t *testing.T) {
 		seed    uint64
 	}{
 		{name: "embedded log", log: embeddedLog, produce: produceByCommand},
-		{name: "embedded log, shuffled", log: embeddedLog, produce: produceShuffled},
-		{name: "embedded log, aggregator killed", log: embeddedLog, produce: produceByCommand, kills: 3, seed: 1},
+		{name: "embedded log with shuffled arrival", log: embeddedLog, produce: produceShuffled},
+		{name: "embedded log with a killed aggregator", log: embeddedLog, produce: produceByCommand, kills: 3, seed: 1},
 		{name: "real Kafka", log: realKafka, produce: produceByCommand},
-		{name: "real Kafka, shuffled, aggregator killed", log: realKafka, produce: produceShuffled, kills: 3, seed: 2},
+		{name: "real Kafka with shuffled arrival and a killed aggregator", log: realKafka, produce: produceShuffled, kills: 3, seed: 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -34,7 +34,13 @@ type partition struct {
 	next    int64          // offset after everything fetched, markers included
 	drained bool           // the log had nothing more at the last fetch
 	paused  bool
+	// replayUntil is the offset up to which records are read again after a
+	// restart. The watermark waits for all of them.
+	replayUntil int64
 }
+
+// replaying reports whether what p offers next is being read again.
+func (p *partition) replaying() bool { return len(p.queue) > 0 && p.queue[0].Offset < p.replayUntil }
 
 // grow makes room for n partitions.
 func (b *backlog) grow(n int) {
@@ -73,12 +79,17 @@ type marks interface {
 }
 
 // pick returns the partition whose records come next, or -1 if none may be
-// taken now.
+// taken now. What is read again after a restart comes first, however far ahead
+// it is: the watermark stands still until all of it is there, so that waiting
+// for the watermark would be waiting for ever.
 func (b *backlog) pick(m marks) int {
 	best, bestAt := -1, orders.Time(0)
 	for i := range b.parts {
 		if len(b.parts[i].queue) == 0 {
 			continue
+		}
+		if b.parts[i].replaying() {
+			return i
 		}
 		at, ok := m.PartitionWatermark(int32(i))
 		if !ok {

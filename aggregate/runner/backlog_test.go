@@ -55,6 +55,21 @@ func TestPickWaitsForWhoeverHoldsTheWatermark(t *testing.T) {
 	}
 }
 
+func TestPickReadsAgainFirst(t *testing.T) {
+	var b backlog
+	b.add(batch(0, 10, false))
+	b.add(batch(1, 10, false))
+	b.parts[1].replayUntil = 10
+	at := clock{floor: 1000, parts: map[int32]orders.Time{0: 2000, 1: 1000 + 2*maxDrift}}
+	if got := b.pick(at); got != 1 {
+		t.Errorf("picked %d, want 1: the watermark waits for what is read again", got)
+	}
+	b.parts[1].replayUntil = 0
+	if got := b.pick(at); got != 0 {
+		t.Errorf("nothing to read again: picked %d, want 0", got)
+	}
+}
+
 func TestBacklogPausesAndResumes(t *testing.T) {
 	var b backlog
 	if b.add(batch(0, maxQueued-1, false)) {

@@ -79,6 +79,8 @@ func (s *session) load(ctx context.Context) error {
 	s.handled = map[int32]int64{}
 	for p, at := range s.agg.Positions() {
 		offsets[p], s.handled[p] = at.Replay, at.Next
+		s.backlog.grow(int(p) + 1)
+		s.backlog.parts[p].replayUntil = at.Next
 	}
 	s.reader, err = kafka.NewReader(kafka.ReaderConfig{Config: s.cfg.Kafka, Topic: feed.TopicOrders, Offsets: offsets})
 	s.log.Info("aggregating", "checkpoint_records", state.Len(), "partitions", len(offsets), "loaded_in", time.Since(began).Round(time.Millisecond))
