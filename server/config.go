@@ -7,16 +7,15 @@
 package server
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"maps"
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -74,8 +73,17 @@ type TopicConfig struct {
 	Format hub.Format    `yaml:"format"`  // json, text or base64; empty: json
 }
 
-// UnmarshalYAML implements yaml.Unmarshaler: recent is 50 where it is left out.
+// topicSettings are the keys of a topic in livemap.yaml.
+var topicSettings = []string{"kind", "kafka", "recent", "max_age", "lapped", "format"}
+
+// UnmarshalYAML implements yaml.Unmarshaler: recent is 50 where it is left out,
+// and a key that is not a setting is an error.
 func (t *TopicConfig) UnmarshalYAML(n *yaml.Node) error {
+	for i := 0; n.Kind == yaml.MappingNode && i < len(n.Content); i += 2 {
+		if key := n.Content[i]; !slices.Contains(topicSettings, key.Value) {
+			return fmt.Errorf("%q is not a setting of a topic; there are %s", key.Value, strings.Join(topicSettings, ", "))
+		}
+	}
 	type bare TopicConfig
 	b := bare{Recent: DefaultRecent}
 	if err := n.Decode(&b); err != nil {
@@ -107,14 +115,8 @@ func ParseTopics(text []byte) (map[string]TopicConfig, error) {
 	if !ok {
 		return nil, nil
 	}
-	topics, err := yaml.Marshal(&node)
-	if err != nil {
-		return nil, fmt.Errorf("configuration: topics: %w", err)
-	}
 	var parsed map[string]TopicConfig
-	d := yaml.NewDecoder(bytes.NewReader(topics))
-	d.KnownFields(true)
-	if err := d.Decode(&parsed); err != nil && !errors.Is(err, io.EOF) {
+	if err := node.Decode(&parsed); err != nil {
 		return nil, fmt.Errorf("configuration: topics: %w", err)
 	}
 	return parsed, nil

@@ -33,6 +33,7 @@ type ingest struct {
 type source struct {
 	index   int
 	seen    bool
+	id      [16]byte
 	pending map[int32]bool // partitions not read as far as they went
 	started map[int32]bool // partitions whose start the hub knows
 	count   int
@@ -80,11 +81,12 @@ func (in *ingest) handle(e kafka.Event) error {
 
 func (in *ingest) topicSeen(e kafka.TopicSeen) error {
 	t := in.topics[e.Topic]
-	if e.Partitions < t.count {
-		clear(t.started) // recreated: partitions begin anew
+	if t.seen && t.id != e.ID { // recreated: partitions begin anew
+		clear(t.started)
+		clear(t.pending)
 		t.count = 0
 	}
-	t.seen = true
+	t.seen, t.id = true, e.ID
 	for p := t.count; p < e.Partitions; p++ {
 		if !in.isReady {
 			t.pending[int32(p)] = true
@@ -100,10 +102,8 @@ func (in *ingest) topicSeen(e kafka.TopicSeen) error {
 // publish hands the records of one partition to the hub.
 func (in *ingest) publish(e kafka.Records) error {
 	t := in.topics[e.Topic]
-	if len(e.Records) == 0 {
-		if !t.started[e.Partition] {
-			in.hub.SetStart(t.index, e.Partition, e.Next)
-		}
+	if len(e.Records) == 0 && !t.started[e.Partition] {
+		in.hub.SetStart(t.index, e.Partition, e.Next)
 	}
 	t.started[e.Partition] = true
 	in.records = in.records[:0]
