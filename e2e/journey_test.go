@@ -27,7 +27,7 @@ const (
 	disorder = 2 * time.Second
 	// caseLimit bounds one case. Most of a case is waiting: the last minute
 	// becomes final at the speed of the clock.
-	caseLimit = 8 * time.Minute
+	caseLimit = 12 * time.Minute
 )
 
 // TestJourney runs a year of real purchases through logs, arrivals and deaths
