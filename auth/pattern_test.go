@@ -185,6 +185,8 @@ func TestHashKeepsFieldsApart(t *testing.T) {
 		"a empty":     Exactly("a", ""),
 		"a":           Exactly("a"),
 		"empty":       Exactly(""),
+		"a bc":        Exactly("a", "bc"),
+		"ab c":        Exactly("ab", "c"),
 		"a*":          pattern("a*"),
 		"a asterisk":  Exactly("a*"),
 		"asterisk":    Exactly("*"),

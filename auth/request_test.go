@@ -67,6 +67,7 @@ func TestFromRequest(t *testing.T) {
 		{"cookie, null origin", Options{}, cookie + "\nOrigin: null", "", "origin"},
 		{"cookie, empty origin", Options{}, cookie + "\nOrigin:", "", "origin"},
 		{"cookie, longer origin", Options{}, cookie + "\nOrigin: https://map.example.evil.example", "", "origin"},
+		{"cookie, origin with a longer name", Options{}, cookie + "\nOrigin: https://evilmap.example", "", "origin"},
 		{"cookie, origin with user", Options{}, cookie + "\nOrigin: https://map.example@evil.example", "", "origin"},
 		{"cookie, other port", Options{}, cookie + "\nOrigin: https://map.example:8443", "", "origin"},
 		{"cookie, other scheme", Options{}, cookie + "\nOrigin: chrome-extension://map.example", "", "origin"},
