@@ -67,7 +67,9 @@ func New(c Config) (*Verifier, error) {
 func (v *Verifier) Ready() bool { return len(v.state.Load().keys.keys) > 0 }
 
 // Generation changes whenever keys or revocations do. Whoever holds permits for
-// long asks [Verifier.Revoked] about each of them after it changed.
+// long asks [Verifier.Revoked] about each of them after it changed, and about a
+// new one once more when it is among those that are asked about: the change may
+// have come between.
 func (v *Verifier) Generation() uint64 { return v.state.Load().generation }
 
 // Revoked says whether a permit no longer counts although it has not expired:
