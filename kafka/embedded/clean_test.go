@@ -12,7 +12,7 @@ import (
 	"livemap/orders"
 )
 
-const soon = 20 * time.Millisecond
+const soon = 50 * time.Millisecond
 
 // TestCompactionKeepsTheLatest: while transactions go on at full speed, the
 // disk stays bounded and every key keeps its latest value, also those that were
@@ -60,9 +60,9 @@ func TestCompactionKeepsTheLatest(t *testing.T) {
 	commit(false, kafka.Record{Key: []byte("forgotten"), Value: []byte("x")})
 	commit(false, kafka.Record{Key: []byte("forgotten"), At: old}) // a tombstone past its time
 	most := int64(0)
-	for i := range 6000 {
-		commit(i%10 == 3, kafka.Record{Key: fmt.Append(nil, "key", i%20), Value: append(strconv.AppendInt(nil, int64(i), 10), noise(1000)...)})
-		if i%100 == 0 {
+	for i := range 600 {
+		commit(i%10 == 3, kafka.Record{Key: fmt.Append(nil, "key", i%20), Value: append(strconv.AppendInt(nil, int64(i), 10), noise(10_000)...)})
+		if i%20 == 0 {
 			most = max(most, disk(t, dir, "state"))
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,21 +29,21 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	plain := make(chan int)
-	go func() { plain <- writePlain(ctx, t, c) }()
-	pairs := make(chan int)
-	go func() { pairs <- writePairs(ctx, t, c) }()
+	var acknowledged, committed atomic.Int64
+	var writers sync.WaitGroup
+	writers.Go(func() { writePlain(ctx, t, c, &acknowledged) })
+	writers.Go(func() { writePairs(ctx, t, c, &committed) })
 	for range 5 {
-		time.Sleep(300 * time.Millisecond) // so long it is alive between kills
+		records, transactions := acknowledged.Load(), committed.Load()
+		eventually(t, "writing goes on between kills", func() bool {
+			return acknowledged.Load() > records+1000 && committed.Load() > transactions+30
+		})
 		p.kill()
 		p = startProcess(t, dir, p.addr, 50*time.Millisecond)
 	}
 	cancel()
-	acknowledged, committed := <-plain, <-pairs
-	t.Logf("acknowledged %d records and %d transactions", acknowledged, committed)
-	if acknowledged == 0 || committed == 0 {
-		t.Fatal("nothing was written between the kills")
-	}
+	writers.Wait()
+	t.Logf("acknowledged %d records and %d transactions", acknowledged.Load(), committed.Load())
 	p.kill()
 
 	b := open(t, embedded.Config{DataDir: dir})
@@ -49,23 +51,23 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 	if got := start(t, c, "left"); got == 0 {
 		t.Error("nothing was compacted meanwhile")
 	}
-	checkPlain(t, c, acknowledged)
-	checkPairs(t, c, committed)
+	checkPlain(t, c, int(acknowledged.Load()))
+	checkPairs(t, c, int(committed.Load()))
 }
 
-// writePlain writes numbers, flushing each hundred, and returns how many were
-// acknowledged when ctx ended.
-func writePlain(ctx context.Context, t *testing.T, c kafka.Config) int {
+// writePlain writes numbers, flushing each hundred, and counts those that were
+// acknowledged, until ctx ends.
+func writePlain(ctx context.Context, t *testing.T, c kafka.Config, acknowledged *atomic.Int64) {
 	p, err := kafka.NewProducer(c)
 	if err != nil {
 		t.Error(err)
-		return 0
+		return
 	}
 	defer p.Close()
 	for n := 0; ; {
 		for range 100 {
 			if err := p.Produce(ctx, kafka.Record{Topic: "log", Key: fmt.Append(nil, n%7), Value: strconv.AppendInt(nil, int64(n), 10)}); err != nil {
-				return n / 100 * 100
+				return
 			}
 			n++
 		}
@@ -73,8 +75,9 @@ func writePlain(ctx context.Context, t *testing.T, c kafka.Config) int {
 			if ctx.Err() == nil {
 				t.Error(err)
 			}
-			return n - 100
+			return
 		}
+		acknowledged.Store(int64(n))
 	}
 }
 
@@ -112,35 +115,32 @@ func checkPlain(t *testing.T, c kafka.Config, acknowledged int) {
 }
 
 // writePairs writes the same number to two topics in each transaction and
-// returns the last that was committed when ctx ended.
-func writePairs(ctx context.Context, t *testing.T, c kafka.Config) int {
-	committed := 0
+// keeps the last that was committed, until ctx ends.
+func writePairs(ctx context.Context, t *testing.T, c kafka.Config, committed *atomic.Int64) {
 	for ctx.Err() == nil {
 		p, err := kafka.OpenTxnProducer(ctx, c, "pairs")
 		if err != nil {
 			if ctx.Err() == nil {
 				t.Error(err)
 			}
-			return committed
+			return
 		}
 		// What a commit without answer came to is read back, as the aggregator does.
 		if n, err := lastPair(ctx, c); err == nil {
-			committed = max(committed, n)
+			committed.Store(max(committed.Load(), int64(n)))
 		}
-		committed = commitPairs(ctx, t, p, committed)
+		commitPairs(ctx, t, p, committed)
 		p.Close()
 	}
-	return committed
 }
 
-func commitPairs(ctx context.Context, t *testing.T, p *kafka.TxnProducer, committed int) int {
+func commitPairs(ctx context.Context, t *testing.T, p *kafka.TxnProducer, committed *atomic.Int64) {
 	for ctx.Err() == nil {
 		if err := p.Begin(); err != nil {
-			return committed
+			return
 		}
-		n := strconv.AppendInt(nil, int64(committed+1), 10)
 		// Values that do not compress make closed segments, so that compaction runs too.
-		value := append(append(n, ' '), noise(2<<10)...)
+		value := append(append(strconv.AppendInt(nil, committed.Load()+1, 10), ' '), noise(8<<10)...)
 		for key := range 3 {
 			p.Produce(kafka.Record{Topic: "left", Key: fmt.Append(nil, key), Value: value})
 			p.Produce(kafka.Record{Topic: "right", Key: fmt.Append(nil, key), Value: value})
@@ -149,11 +149,10 @@ func commitPairs(ctx context.Context, t *testing.T, p *kafka.TxnProducer, commit
 			if !errors.Is(err, kafka.ErrFenced) && !errors.Is(err, kafka.ErrUnconfirmed) && ctx.Err() == nil {
 				t.Logf("commit: %v", err)
 			}
-			return committed
+			return
 		}
-		committed++
+		committed.Add(1)
 	}
-	return committed
 }
 
 // lastPair returns the highest number in left.
