@@ -1,0 +1,164 @@
+// Command bench measures livemap beside the servers that people use instead, in
+// one run on one machine: memory per client, CPU per event, latency, and what is
+// delivered when more is offered than an event a call can carry.
+//
+//	make bench                        three rounds, about ten minutes
+//	make bench ROUNDS=1 ONLY=floor,livemap
+//	go -C bench run . -quick          a look whether all of it works
+//
+// The same program is also the swarm and the publisher ("bench swarm", "bench
+// publish"), which it starts itself. Start at package trial for what is done,
+// report for what is made of it, servers for who takes part.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"livemap/bench/publish"
+	"livemap/bench/report"
+	"livemap/bench/swarm"
+	"livemap/bench/trial"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) > 0 {
+		switch args[0] {
+		case "swarm":
+			return runSwarm(args[1:], stdout)
+		case "publish":
+			return runPublish(ctx, args[1:])
+		}
+	}
+	return measure(ctx, args, stdout, stderr)
+}
+
+func runSwarm(args []string, stdout io.Writer) error {
+	f := flag.NewFlagSet("swarm", flag.ContinueOnError)
+	address := f.String("address", "", "of the server, as IP:PORT")
+	path := f.String("path", "/", "of the stream")
+	clients := f.Int("clients", 1, "connections")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	to, err := netip.ParseAddrPort(*address)
+	if err != nil {
+		return fmt.Errorf("address: %w", err)
+	}
+	return swarm.Run(swarm.Config{Address: to, Path: *path, Clients: *clients}, int(os.Stdin.Fd()), stdout)
+}
+
+func runPublish(ctx context.Context, args []string) (err error) {
+	f := flag.NewFlagSet("publish", flag.ContinueOnError)
+	to := f.String("to", "", "target: tcp://…, http://… or kafka://…/TOPIC")
+	var p publish.Plan
+	f.Float64Var(&p.Rate, "rate", 1, "events a second")
+	f.Int64Var(&p.Count, "count", 1, "events")
+	f.Int64Var(&p.First, "first", 1, "number of the first")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	target, err := publish.Open(ctx, *to)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, target.Close()) }()
+	return publish.Run(ctx, p, target)
+}
+
+// settings are the flags of a measurement.
+type settings struct {
+	trial.Config
+	quick bool
+	only  string
+	docs  string
+}
+
+func (s *settings) parse(args []string, stderr io.Writer) error {
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.StringVar(&s.Root, "root", "..", "folder of the repository")
+	f.StringVar(&s.only, "only", "", "servers, separated by commas, of "+strings.Join(trial.Names(), ",")+"; empty for all")
+	f.IntVar(&s.Rounds, "rounds", 3, "rounds; the servers take turns in each")
+	f.IntVar(&s.Clients, "clients", 10_000, "connections")
+	f.DurationVar(&s.Settle, "settle", 4*time.Second, "pause after connecting, before memory is read")
+	f.DurationVar(&s.Quiet, "quiet", 8*time.Second, "time of events at the quiet rate")
+	f.Float64Var(&s.QuietRate, "quiet-rate", 5, "events a second")
+	f.DurationVar(&s.Overload, "overload", 6*time.Second, "time of overload that is measured; 0 for none")
+	f.Float64Var(&s.OverloadRate, "overload-rate", 100, "events a second")
+	f.BoolVar(&s.Pinned, "pinned", true, "server on core 0, all else on core 1")
+	f.BoolVar(&s.quick, "quick", false, "one short round with 200 clients: shows that it works, measures nothing")
+	f.StringVar(&s.docs, "docs", "", "file whose measurements are replaced, between their marks")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if s.only != "" {
+		s.Only = strings.Split(s.only, ",")
+	}
+	if s.quick {
+		s.Rounds, s.Clients = 1, 200
+		s.Settle, s.Quiet, s.Overload = time.Second, 2*time.Second, time.Second
+	}
+	return nil
+}
+
+func measure(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	s := &settings{}
+	s.Logger = slog.New(slog.NewTextHandler(stderr, nil))
+	if err := s.parse(args, stderr); err != nil {
+		return err
+	}
+	if err := s.Validate(); err != nil {
+		return err
+	}
+	var err error
+	if s.Self, err = os.Executable(); err != nil {
+		return err
+	}
+	if s.Root, err = filepath.Abs(s.Root); err != nil {
+		return err
+	}
+	s.Work = filepath.Join(s.Root, ".cache", "bench")
+	if err := trial.Build(ctx, s.Config); err != nil {
+		return err
+	}
+	results, err := trial.Run(ctx, s.Config)
+	if len(results) == 0 {
+		return err
+	}
+	r := report.Report{
+		Config: s.Config, Results: results, Quick: s.quick,
+		Machine: report.ThisMachine(), Commit: report.Commit(ctx, s.Root),
+		Command: strings.Join(append([]string{"bench"}, args...), " "), At: time.Now(),
+	}
+	if s.docs != "" && !s.quick {
+		err = errors.Join(err, r.Replace(s.docs))
+	}
+	fmt.Fprintln(stdout, r.Text())
+	fmt.Fprintln(stdout, r.LastLine())
+	return err
+}

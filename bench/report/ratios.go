@@ -1,0 +1,68 @@
+package report
+
+import (
+	"fmt"
+	"math"
+
+	"livemap/bench/stats"
+	"livemap/bench/trial"
+)
+
+// names of the two that the figures are about.
+const (
+	floor = "floor"
+	ours  = "livemap"
+)
+
+type ratio struct {
+	name   string
+	spread stats.Spread
+	goal   string
+}
+
+// ratios compares ours with the floor and the peers, as far as they took part.
+func (r Report) ratios() []ratio {
+	if !r.has(ours) {
+		return nil
+	}
+	all := []ratio{{"user memory per client, the greater of idle and after events, KiB", stats.Of(r.values(ours, memory)...), "at most 0.5"}}
+	over := func(name, other, goal string, of func(trial.Result) float64) {
+		if other != "" && r.has(other) {
+			all = append(all, ratio{name, stats.Ratio(r.values(ours, of), r.values(other, of)), goal})
+		}
+	}
+	leanest, _ := r.best(cpu, false)
+	over("CPU per event over the floor's", floor, "at most 1.20", cpu)
+	over("CPU per event over the best peer's ("+leanest+")", leanest, "at most 0.75", cpu)
+	over("p99 over the floor's", floor, "at most 1.15", p99)
+	all = append(all, ratio{"share delivered of the overload", stats.Of(r.values(ours, share)...), "at least 0.95"})
+	strongest, _ := r.best(overload, true)
+	over("events delivered in overload over the best peer's ("+strongest+")", strongest, "at least 8", overload)
+	return all
+}
+
+// best returns the peer whose median figure is the least, or the greatest.
+func (r Report) best(of func(trial.Result) float64, greatest bool) (name string, figure float64) {
+	figure = math.NaN()
+	for _, s := range trial.Servers() {
+		if s.Kind != trial.Peer || !r.has(s.Name) {
+			continue
+		}
+		m := stats.Of(r.values(s.Name, of)...).Median
+		if math.IsNaN(figure) || (m > figure) == greatest {
+			name, figure = s.Name, m
+		}
+	}
+	return name, figure
+}
+
+// LastLine is what machines read. A figure whose servers did not take part is
+// NaN.
+func (r Report) LastLine() string {
+	median := func(of func(trial.Result) float64) float64 { return stats.Of(r.values(ours, of)...).Median }
+	over := func(of func(trial.Result) float64) float64 {
+		return stats.Ratio(r.values(ours, of), r.values(floor, of)).Median
+	}
+	return fmt.Sprintf("bench kib_per_client=%.2f cpu_ratio=%.2f p99_ratio=%.2f overload_per_s=%.0f overload_share=%.3f",
+		median(memory), over(cpu), over(p99), median(overload), median(share))
+}

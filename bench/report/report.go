@@ -1,0 +1,149 @@
+// Package report makes of a measurement's results what people and machines
+// read: a table, ratios with their spread, one last line, and the same in a file
+// of the docs. Start at [Report].
+package report
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"livemap/bench/stats"
+	"livemap/bench/trial"
+)
+
+// Report is a measurement with what one must know to judge it.
+type Report struct {
+	Config  trial.Config
+	Results []trial.Result
+	Quick   bool // too short to mean anything
+
+	Machine, Commit, Command string
+	At                       time.Time
+}
+
+// column is a figure of the table.
+type column struct {
+	head   string
+	digits int
+	of     func(trial.Result) float64
+}
+
+var columns = []column{
+	{"KiB per client, idle", 2, func(r trial.Result) float64 { return r.IdleKiB }},
+	{"after events", 2, func(r trial.Result) float64 { return r.AfterKiB }},
+	{"µs of CPU per event", 1, cpu},
+	{"p50 ms", 0, func(r trial.Result) float64 { return r.Quiet.P50 }},
+	{"p99 ms", 0, p99},
+	{"overload: events/s", 0, overload},
+	{"share %", 1, func(r trial.Result) float64 { return 100 * share(r) }},
+	{"p99 ms", 0, func(r trial.Result) float64 { return orNone(r.Overload.P99, r.Overload.Seconds) }},
+	{"CPU µs per event", 2, func(r trial.Result) float64 { return orNone(r.Overload.CPUMicros, r.Overload.Seconds) }},
+}
+
+func memory(r trial.Result) float64   { return max(r.IdleKiB, r.AfterKiB) }
+func cpu(r trial.Result) float64      { return r.Quiet.CPUMicros }
+func p99(r trial.Result) float64      { return r.Quiet.P99 }
+func overload(r trial.Result) float64 { return orNone(r.Overload.PerSecond(), r.Overload.Seconds) }
+func share(r trial.Result) float64    { return orNone(r.Overload.Share(), r.Overload.Seconds) }
+
+// orNone returns no number for a phase that did not take place.
+func orNone(v, seconds float64) float64 {
+	if seconds == 0 {
+		return math.NaN()
+	}
+	return v
+}
+
+// values returns a figure of a server, a place a round; no number where the
+// round failed.
+func (r Report) values(server string, of func(trial.Result) float64) []float64 {
+	v := make([]float64, r.Config.Rounds)
+	for i := range v {
+		v[i] = math.NaN()
+	}
+	for _, result := range r.Results {
+		if result.Server == server {
+			v[result.Round-1] = of(result)
+		}
+	}
+	return v
+}
+
+func (r Report) has(server string) bool {
+	for _, result := range r.Results {
+		if result.Server == server {
+			return true
+		}
+	}
+	return false
+}
+
+// table has a row for each server that was measured.
+func (r Report) table() string {
+	var b strings.Builder
+	b.WriteString("| |")
+	for _, c := range columns {
+		fmt.Fprintf(&b, " %s |", c.head)
+	}
+	b.WriteString(" lost, twice, closed |\n|---" + strings.Repeat("|---:", len(columns)+1) + "|\n")
+	for _, s := range trial.Servers() {
+		if !r.has(s.Name) {
+			continue
+		}
+		label := s.Label
+		if s.Kind == trial.Ours {
+			label = "**" + label + "**"
+		}
+		fmt.Fprintf(&b, "| %s |", label)
+		for _, c := range columns {
+			fmt.Fprintf(&b, " %s |", stats.Of(r.values(s.Name, c.of)...).Format(c.digits))
+		}
+		fmt.Fprintf(&b, " %s |\n", r.faults(s.Name))
+	}
+	return b.String()
+}
+
+// faults adds up what clients were not given as they should, over all rounds.
+// What had not arrived by the end of the quiet events is lost too.
+func (r Report) faults(server string) string {
+	var lost, again int64
+	var closed int
+	for _, result := range r.Results {
+		if result.Server != server {
+			continue
+		}
+		q, o := result.Quiet, result.Overload
+		lost += int64(q.Offered-q.Delivered) + q.Again + o.Missing
+		again += q.Again + o.Again
+		closed += q.Closed + o.Closed + r.Config.Clients - result.Connected
+	}
+	return fmt.Sprintf("%d, %d, %d", lost, again, closed)
+}
+
+// Text returns the table, the ratios and what was done, in Markdown.
+func (r Report) Text() string {
+	var b strings.Builder
+	if r.Quick {
+		b.WriteString("Quick: a look whether all works. These figures mean nothing.\n\n")
+	}
+	c := r.Config
+	fmt.Fprintf(&b, "%s, commit %s, %s, `%s`.\n", r.At.UTC().Format("2006-01-02 15:04 UTC"), r.Commit, r.Machine, r.Command)
+	fmt.Fprintf(&b, "%d clients, 200-byte events, median (least–greatest) of %d rounds, the servers taking turns; ", c.Clients, c.Rounds)
+	if c.Pinned {
+		b.WriteString("server on one core, swarm, publisher and log on the other.\n")
+	} else {
+		b.WriteString("nothing pinned.\n")
+	}
+	fmt.Fprintf(&b, "CPU and latency at %g events/s for %v, overload at %g events/s × %d clients = %.0f/s offered for %v.\n\n",
+		c.QuietRate, c.Quiet, c.OverloadRate, c.Clients, c.OverloadRate*float64(c.Clients), c.Overload)
+	b.WriteString(r.table())
+	if ratios := r.ratios(); len(ratios) > 0 {
+		b.WriteString("\n| ratio, round by round | reached | to reach |\n|---|---:|---:|\n")
+		for _, ratio := range ratios {
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", ratio.name, ratio.spread.Format(2), ratio.goal)
+		}
+	}
+	return b.String()
+}

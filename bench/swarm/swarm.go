@@ -1,0 +1,199 @@
+// Package swarm is the clients of a measurement: thousands of SSE connections
+// in one loop on one core, which count every event and take its latency. Start
+// at [Run]; client.go is one connection, scan.go what it reads.
+//
+// It must cost far less than any server under test, so it has one buffer, no
+// goroutine per client, and looks for the stamps of package event instead of
+// parsing SSE. It shares no code with livemap: what it counts is an outsider's
+// judgement.
+package swarm
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/netip"
+	"runtime"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// opening is how many connections may be on their way at once; a listener's
+	// backlog holds at least as many.
+	opening = 256
+	// bufferBytes is read at once from a socket.
+	bufferBytes = 256 << 10
+	// maxLatency is the top of the histogram; what takes longer counts as this.
+	maxLatency = 10 * time.Minute
+	eventsOnce = 1024
+)
+
+// Config says whom the swarm connects to.
+type Config struct {
+	Address netip.AddrPort
+	Path    string // with query
+	Clients int
+}
+
+// Commands that [Run] reads, one a line. It answers each with a Report as a line
+// of JSON.
+const (
+	Look = "look" // where the swarm stands
+	Mark = "mark" // the same, and latency, bytes and time begin anew
+)
+
+// Report is what the swarm has seen. Counts are totals since the start, all else
+// is since the last Mark.
+type Report struct {
+	Connected int   `json:"connected"` // now
+	Refused   int   `json:"refused"`   // connections that never got their 200
+	Closed    int   `json:"closed"`    // streams that the server ended
+	Events    int64 `json:"events"`
+	Missing   int64 `json:"missing"` // numbers that a client never saw between two that it saw
+	Again     int64 `json:"again"`   // events that a client saw before, or too late
+
+	Newest  int64   `json:"newest"`  // highest number that any client saw
+	Bytes   int64   `json:"bytes"`   // of bodies, as they came over the wire
+	Seconds float64 `json:"seconds"` // since the last Mark
+
+	// Latencies from the scheduled publication, in milliseconds.
+	P50 float64 `json:"p50_ms"`
+	P99 float64 `json:"p99_ms"`
+	Max float64 `json:"max_ms"`
+}
+
+type swarm struct {
+	cfg     Config
+	request []byte
+	poll    int
+	buffer  []byte
+	clients []client
+	opened  int // clients whose connection was begun
+	onWay   int // of those, the ones that have no answer yet
+
+	report  Report
+	latency *hdrhistogram.Histogram
+	marked  time.Time
+}
+
+// Run opens the connections and obeys commands from in, a descriptor of a pipe,
+// until its end. Reports go to out.
+func Run(cfg Config, in int, out io.Writer) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	poll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("epoll: %w", err)
+	}
+	defer unix.Close(poll)
+	s := &swarm{
+		cfg:     cfg,
+		request: fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\n\r\n", cfg.Path, cfg.Address),
+		poll:    poll,
+		buffer:  make([]byte, bufferBytes),
+		clients: make([]client, cfg.Clients),
+		latency: hdrhistogram.New(1, maxLatency.Microseconds(), 3),
+		marked:  time.Now(),
+	}
+	defer s.closeAll()
+	if err := unix.SetNonblock(in, true); err != nil {
+		return fmt.Errorf("commands: %w", err)
+	}
+	if err := s.watch(unix.EPOLL_CTL_ADD, in, commands, unix.EPOLLIN); err != nil {
+		return err
+	}
+	return s.loop(in, bufio.NewWriter(out))
+}
+
+// commands stands in place of a client's index for the pipe of commands.
+const commands = -1
+
+func (s *swarm) loop(in int, out *bufio.Writer) error {
+	ready := make([]unix.EpollEvent, eventsOnce)
+	for {
+		for s.opened < len(s.clients) && s.onWay < opening {
+			if err := s.open(s.opened); err != nil {
+				return err
+			}
+		}
+		n, err := unix.EpollWait(s.poll, ready, -1)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("epoll wait: %w", err)
+		}
+		for _, e := range ready[:n] {
+			if e.Fd != commands {
+				s.ready(&s.clients[e.Fd], e)
+				continue
+			}
+			if more, err := s.obey(in, out); err != nil || !more {
+				return err
+			}
+		}
+	}
+}
+
+// obey answers the commands that have arrived. It reports false at their end.
+func (s *swarm) obey(in int, out *bufio.Writer) (more bool, err error) {
+	b := make([]byte, 256)
+	n, err := unix.Read(in, b)
+	if err == unix.EAGAIN || err == unix.EINTR {
+		return true, nil
+	}
+	if err != nil || n == 0 {
+		return false, err
+	}
+	for line := range bytes.Lines(b[:n]) {
+		switch command := string(bytes.TrimSpace(line)); command {
+		case Look, Mark:
+			if err := json.NewEncoder(out).Encode(s.look()); err != nil {
+				return false, err
+			}
+			if command == Mark {
+				s.mark()
+			}
+		default:
+			return false, fmt.Errorf("command %q: must be %q or %q", command, Look, Mark)
+		}
+	}
+	return true, out.Flush()
+}
+
+func (s *swarm) look() Report {
+	r := s.report
+	r.Seconds = time.Since(s.marked).Seconds()
+	if s.latency.TotalCount() > 0 {
+		r.P50 = float64(s.latency.ValueAtPercentile(50)) / 1000
+		r.P99 = float64(s.latency.ValueAtPercentile(99)) / 1000
+		r.Max = float64(s.latency.Max()) / 1000
+	}
+	return r
+}
+
+func (s *swarm) mark() {
+	s.latency.Reset()
+	s.report.Bytes = 0
+	s.marked = time.Now()
+}
+
+func (s *swarm) watch(op, fd int, index int32, events uint32) error {
+	if err := unix.EpollCtl(s.poll, op, fd, &unix.EpollEvent{Events: events, Fd: index}); err != nil {
+		return fmt.Errorf("epoll control: %w", err)
+	}
+	return nil
+}
+
+func (s *swarm) closeAll() {
+	for i := range s.clients {
+		if c := &s.clients[i]; c.state != unborn && c.state != ended {
+			s.end(c)
+		}
+	}
+}

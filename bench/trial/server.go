@@ -1,0 +1,206 @@
+package trial
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Kind is what a server is in the comparison.
+type Kind string
+
+// The kinds of servers.
+const (
+	Floor Kind = "floor" // what one event a send can cost at the least
+	Peer  Kind = "peer"
+	Ours  Kind = "ours"
+)
+
+// Server is a server under test.
+type Server struct {
+	Name  string // of its folder below bench/servers
+	Label string // for people, with its version
+	Kind  Kind
+
+	path  string // of the stream, with query
+	build func(context.Context, Config) error
+	start func(context.Context, *stage) (address, target string, err error)
+}
+
+// Servers returns all servers under test: the floor, the peers, ours.
+func Servers() []Server {
+	return []Server{
+		{Name: "floor", Label: "C loop of send(), an event a call", Kind: Floor, path: "/events", build: buildFloor, start: startFloor},
+		goPeer("nethttp", "net/http, goroutine and channel per client", "/events"),
+		goPeer("gosse", "tmaxmax/go-sse 0.12", "/events"),
+		goPeer("r3labs", "r3labs/sse 2.10", "/events?stream=bench"),
+		goPeer("mercure", "Mercure 0.22 (Go library)", "/.well-known/mercure?topic=bench"),
+		goPeer("centrifuge", "Centrifuge 0.40 (Go library)", "/events?cf_connect=%7B%22id%22%3A1%2C%22connect%22%3A%7B%7D%7D"),
+		{Name: "nchan", Label: "Nchan of Debian (nginx)", Kind: Peer, path: "/events", build: fetchNchan, start: startNchan},
+		{Name: "livemap", Label: "livemap serve, through Kafka", Kind: Ours, path: "/v1/events?topics=" + oursTopic, build: buildOurs, start: startOurs},
+	}
+}
+
+// Names returns the names of all servers.
+func Names() []string {
+	var names []string
+	for _, s := range Servers() {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// stage is where one server is tried, once. What it starts is stopped with it.
+type stage struct {
+	cfg     Config
+	dir     string // emptied before each use
+	server  *process
+	another []*process // on the other core: the swarm's side
+}
+
+func (s *stage) program(name string) string { return filepath.Join(s.cfg.Work, name) }
+
+// begin starts the server under test and waits until it listens.
+func (s *stage) begin(ctx context.Context, address string, args ...string) error {
+	return s.run(ctx, &s.server, "server", serverCore, address, args)
+}
+
+// beside starts what the server needs, where it does not count.
+func (s *stage) beside(ctx context.Context, name, address string, args ...string) error {
+	s.another = append(s.another, nil)
+	return s.run(ctx, &s.another[len(s.another)-1], name, othersCore, address, args)
+}
+
+func (s *stage) run(ctx context.Context, p **process, name string, core int, address string, args []string) (err error) {
+	if !s.cfg.Pinned {
+		core = -1
+	}
+	*p, err = start(launch{name: name, log: filepath.Join(s.dir, name+".log"), core: core, args: args})
+	if err != nil {
+		return err
+	}
+	return (*p).listening(ctx, address)
+}
+
+func (s *stage) stop() {
+	s.server.stop()
+	for _, p := range s.another {
+		p.stop()
+	}
+}
+
+// freePorts returns addresses on which nobody listens now.
+func freePorts(n int) ([]netip.AddrPort, error) {
+	var free []netip.AddrPort
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		free = append(free, l.Addr().(*net.TCPAddr).AddrPort())
+	}
+	return free, nil
+}
+
+// goPeer is a server of this module: it listens for clients at one address and
+// for events, a line each, at another.
+func goPeer(name, label, path string) Server {
+	return Server{
+		Name: name, Label: label, Kind: Peer, path: path,
+		build: func(ctx context.Context, c Config) error {
+			return command(ctx, filepath.Join(c.Root, "bench"), "go", "build", "-o", filepath.Join(c.Work, name), "./servers/"+name)
+		},
+		start: func(ctx context.Context, s *stage) (address, target string, err error) {
+			free, err := freePorts(2)
+			if err != nil {
+				return "", "", err
+			}
+			stream, input := free[0].String(), free[1].String()
+			return stream, "tcp://" + input, s.begin(ctx, stream, s.program(name), "-listen", stream, "-input", input)
+		},
+	}
+}
+
+func buildFloor(ctx context.Context, c Config) error {
+	return command(ctx, filepath.Join(c.Root, "bench", "servers", "floor"), "cc", "-O2", "-Wall", "-o", filepath.Join(c.Work, "floor"), "floor.c")
+}
+
+func startFloor(ctx context.Context, s *stage) (address, target string, err error) {
+	free, err := freePorts(2)
+	if err != nil {
+		return "", "", err
+	}
+	port := func(i int) string { return fmt.Sprint(free[i].Port()) }
+	return free[0].String(), "tcp://" + free[1].String(), s.begin(ctx, free[0].String(), s.program("floor"), port(0), port(1))
+}
+
+func fetchNchan(ctx context.Context, c Config) error {
+	folder := filepath.Join(c.Root, "bench", "servers", "nchan")
+	return command(ctx, folder, "./fetch", filepath.Join(c.Work, "nchan"))
+}
+
+func startNchan(ctx context.Context, s *stage) (address, target string, err error) {
+	free, err := freePorts(1)
+	if err != nil {
+		return "", "", err
+	}
+	text, err := os.ReadFile(filepath.Join(s.cfg.Root, "bench", "servers", "nchan", "nginx.conf"))
+	if err != nil {
+		return "", "", err
+	}
+	address = free[0].String()
+	filled := strings.NewReplacer(
+		"MODULE;", filepath.Join(s.cfg.Work, "nchan", "ngx_nchan_module.so")+";",
+		"DIR/", s.dir+"/",
+		"LISTEN ", address+" ",
+	).Replace(string(text))
+	file := filepath.Join(s.dir, "nginx.conf")
+	if err := os.WriteFile(file, []byte(filled), 0o644); err != nil {
+		return "", "", err
+	}
+	nginx, err := exec.LookPath("nginx")
+	if err != nil {
+		nginx = "/usr/sbin/nginx" // not in everybody's path
+	}
+	return address, "http://" + address + "/publish", s.begin(ctx, address, nginx, "-e", filepath.Join(s.dir, "error.log"), "-c", file)
+}
+
+// oursTopic is the topic of livemap.yaml.
+const oursTopic = "bench"
+
+func buildOurs(ctx context.Context, c Config) error {
+	return command(ctx, c.Root, "env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-o", filepath.Join(c.Work, "livemap"), "./cmd/livemap")
+}
+
+// startOurs starts the embedded log beside the swarm, and the server as it is
+// shipped, with its metrics.
+func startOurs(ctx context.Context, s *stage) (address, target string, err error) {
+	free, err := freePorts(3)
+	if err != nil {
+		return "", "", err
+	}
+	stream, admin, log := free[0].String(), free[1].String(), free[2].String()
+	livemap := s.program("livemap")
+	if err := s.beside(ctx, "broker", log, livemap, "broker", "--listen", log, "--data-dir", filepath.Join(s.dir, "log")); err != nil {
+		return "", "", err
+	}
+	settings := filepath.Join(s.cfg.Root, "bench", "servers", "livemap", "livemap.yaml")
+	err = s.begin(ctx, stream, livemap, "serve", "--kafka", log, "--listen", stream, "--admin-listen", admin, "--anonymous", "--config", settings)
+	return stream, "kafka://" + log + "/" + oursTopic, err
+}
+
+// command runs a program to its end; what it printed is in the error.
+func command(ctx context.Context, dir, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package trial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+)
+
+// Build makes or fetches the programs of the servers that c wants.
+func Build(ctx context.Context, c Config) error {
+	if err := os.MkdirAll(c.Work, 0o777); err != nil {
+		return err
+	}
+	for _, s := range c.chosen() {
+		if err := s.build(ctx, c); err != nil {
+			return fmt.Errorf("build %s: %w", s.Name, err)
+		}
+	}
+	return nil
+}
+
+// Run measures every server once a round. In each round another begins, so that
+// none has always the same neighbour. Servers that fail are reported together;
+// the results of the others stand.
+func Run(ctx context.Context, c Config) ([]Result, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	servers := c.chosen()
+	var results []Result
+	var errs []error
+	for round := range c.Rounds {
+		for i := range servers {
+			s := servers[(i+round)%len(servers)]
+			r, err := play(ctx, c, s, round+1)
+			if ctx.Err() != nil {
+				return results, ctx.Err()
+			}
+			if err != nil {
+				errs = append(errs, err)
+				c.Logger.Error("not measured", "server", s.Name, "round", round+1, "error", err)
+				continue
+			}
+			results = append(results, r)
+			c.Logger.Info("measured", "server", s.Name, "round", round+1, "connected", r.Connected,
+				"idle_kib", r.IdleKiB, "after_kib", r.AfterKiB, "cpu_us", r.Quiet.CPUMicros, "p99_ms", r.Quiet.P99,
+				"overload_per_s", r.Overload.PerSecond(), "overload_p99_ms", r.Overload.P99)
+		}
+	}
+	return results, errors.Join(errs...)
+}
+
+// PerSecond is the rate of delivered events.
+func (p Phase) PerSecond() float64 {
+	if p.Seconds == 0 {
+		return 0
+	}
+	return p.Delivered / p.Seconds
+}
+
+// Share is how much of what was offered was delivered. What waits when a phase
+// begins is delivered during it and may lift the share a little above 1.
+func (p Phase) Share() float64 {
+	if p.Offered == 0 {
+		return 0
+	}
+	return p.Delivered / p.Offered
+}
