@@ -89,6 +89,9 @@ func simulate(seed uint64) *stream {
 		if r.IntN(50) == 0 {
 			wall = s.pause(r, wall, 1+r.IntN(100))
 		}
+		if r.IntN(150) == 0 {
+			wall += orders.Time(1+r.IntN(100)) * 60_000 // the shops close for a while
+		}
 	}
 	s.tail = len(s.events)
 	s.pause(r, wall, 100)

@@ -1,0 +1,171 @@
+package aggregate
+
+import (
+	"fmt"
+
+	"livemap/orders"
+)
+
+func (r *restorer) readPanes() error {
+	list, err := r.take("pane")
+	if err != nil {
+		return err
+	}
+	a := r.a
+	a.slide.end = r.end
+	if r.end != noSecond {
+		a.shoppers.reset(r.end - a.reach())
+		if len(list) > 0 {
+			a.slide.end = min(a.slide.end, second(list[0].n))
+		}
+	}
+	for _, rec := range list {
+		if r.end == noSecond || second(rec.n) >= r.end || second(rec.n) < a.shoppers.base {
+			return fmt.Errorf("record %q: the pane is not one of those closed within reach", rec.prefix)
+		}
+		q := a.panes.closedAt(second(rec.n))
+		q.parts = len(r.parts[rec.prefix])
+		if err := r.read(rec.prefix, func(t tag, in *body) { r.paneEntry(q, t, in) }); err != nil {
+			return err
+		}
+		a.saturate()
+	}
+	return nil
+}
+
+func (r *restorer) paneEntry(q *pane, t tag, in *body) {
+	a := r.a
+	switch t {
+	case tagCell:
+		q.at(a.country(in.country())).sums = in.sums()
+	case tagShopper:
+		p := pair{country: a.country(in.country()), hash: in.hash()}
+		if in.err == nil {
+			a.addShopper(q, p)
+		}
+	case tagID:
+		partition, at, hash := in.partition(), q.start.time()+in.time(), in.hash()
+		a.marks.grow(int(partition) + 1)
+		if in.err == nil {
+			a.marks.parts[partition].seen.add(hash, at)
+		}
+	case tagUnits:
+		country, product, n := a.country(in.country()), in.string(), in.varint()
+		if in.err == nil && q.start >= a.changes.sealed {
+			a.addUnits(q, product, country, n)
+		}
+	default:
+		t.unexpected(in)
+	}
+}
+
+func (r *restorer) readLate() error {
+	list, err := r.take("late")
+	if err != nil {
+		return err
+	}
+	for _, rec := range list {
+		key := lateKey{flush: rec.n, parts: len(r.parts[rec.prefix]), end: r.end}
+		r.a.changes.lateKeys = append(r.a.changes.lateKeys, key)
+		if err := r.read(rec.prefix, r.lateEntry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *restorer) lateEntry(t tag, in *body) {
+	a := r.a
+	switch t {
+	case tagCorrection:
+		e := r.correction(in)
+		if in.err != nil || e.start < a.shoppers.base {
+			return
+		}
+		if e.start < a.changes.sealed {
+			e.lines = nil // in the minute's record
+		}
+		a.slide.end = min(a.slide.end, e.start)
+		a.marks.grow(int(e.partition) + 1)
+		a.fill(a.panes.closedAt(e.start), e)
+	case tagRevision:
+		id := a.country(in.country())
+		r.revisions = append(r.revisions, revision{scope: id, end: in.second(), revision: int32(in.varint())})
+	default:
+		t.unexpected(in)
+	}
+}
+
+// correction reads what appendCorrection wrote.
+func (r *restorer) correction(in *body) entry {
+	e := entry{country: r.a.country(in.country()), partition: in.partition(), at: in.time(), id: in.hash(), shopper: in.hash()}
+	e.start = secondOf(e.at)
+	e.sums = in.sums()
+	n := in.varint()
+	if n < 0 || n > int64(len(in.b)) {
+		in.fail()
+		return e
+	}
+	for range n {
+		e.lines = append(e.lines, orders.Line{Product: in.string(), Units: in.varint()})
+	}
+	return e
+}
+
+func (r *restorer) readMinutes() error {
+	list, err := r.take("minute")
+	if err != nil {
+		return err
+	}
+	for _, rec := range list {
+		start := second(rec.n)
+		r.a.changes.minutes[start] = len(r.parts[rec.prefix])
+		if err := r.read(rec.prefix, func(t tag, in *body) { r.minuteEntry(start, t, in) }); err != nil {
+			return err
+		}
+	}
+	if r.closed != noSecond {
+		r.a.trend.units.close(r.closed)
+	}
+	return nil
+}
+
+func (r *restorer) minuteEntry(start second, t tag, in *body) {
+	a := r.a
+	switch t {
+	case tagMinute:
+		id, f := a.country(in.country()), figures{sums: in.sums(), shoppers: in.varint()}
+		if in.err == nil {
+			a.history.set(start+60, id, f)
+		}
+	case tagUnits:
+		id, product, n := a.country(in.country()), in.string(), in.varint()
+		if in.err == nil {
+			a.trend.units.restore(start, product, id, n)
+		}
+	default:
+		t.unexpected(in)
+	}
+}
+
+func (r *restorer) readTrending() error {
+	a := r.a
+	if len(r.parts[trendingPrefix]) > 0 {
+		a.changes.trending = len(r.parts[trendingPrefix])
+		err := r.read(trendingPrefix, func(t tag, in *body) {
+			if t != tagName {
+				t.unexpected(in)
+				return
+			}
+			name := in.string()
+			a.trend.had[name], a.trend.shown[name] = struct{}{}, 0
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for prefix := range r.parts {
+		return fmt.Errorf("record %q: unknown key", prefix)
+	}
+	return nil
+}
