@@ -220,6 +220,9 @@ func (h *Hub) Drain(ctx context.Context, window time.Duration) {
 	defer tick.Stop()
 	done := ctx.Done()
 	for {
+		if done == nil { // again each time: a walker may just have set its own deadline
+			cs.cut()
+		}
 		cs.expire(orders.TimeOf(time.Now()))
 		cs.mu.Lock()
 		left, gone := len(cs.all), cs.gone.wait()
@@ -230,7 +233,6 @@ func (h *Hub) Drain(ctx context.Context, window time.Duration) {
 		select {
 		case <-done:
 			done = nil
-			cs.cut()
 		case <-tick.C:
 		case <-gone:
 		}

@@ -1,13 +1,13 @@
 package hub
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
-
-	"encoding/json"
 
 	"livemap/feed"
 	"livemap/sse"
@@ -29,8 +29,7 @@ type coordinates struct {
 type world struct {
 	topics []Topic
 	logs   map[string][][]Record
-	pushed map[string][]int // how much of each partition a hub was given
-	ids    map[string]int   // topic to index
+	ids    map[string]int // topic to index
 }
 
 func newWorld(topics []Topic, partitions int) *world {
@@ -121,7 +120,6 @@ type reader struct {
 	topics []string
 	keys   []string // nil: every key
 	parser sse.Parser
-	cut    bool
 
 	next   map[string][]int64 // of log topics: all before was accounted for; Absent: not known yet
 	values map[string]map[string]string
@@ -162,8 +160,10 @@ func (r *reader) reconnect() string {
 // missed returns the records of a partition that the reader wants with from <=
 // offset < to.
 func (r *reader) missed(topic string, partition int, from, to int64) (n int) {
-	for _, rec := range r.world.logs[topic][partition] {
-		if rec.Offset >= from && rec.Offset < to && r.wants(string(rec.Key)) {
+	log := r.world.logs[topic][partition]
+	i, _ := slices.BinarySearchFunc(log, from, func(rec Record, o int64) int { return cmp.Compare(rec.Offset, o) })
+	for ; i < len(log) && log[i].Offset < to; i++ {
+		if r.wants(string(log[i].Key)) {
 			n++
 		}
 	}

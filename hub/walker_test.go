@@ -83,6 +83,30 @@ func TestMaxAgeIsSpread(t *testing.T) {
 	})
 }
 
+// Clients are told different pauses, so that they do not come back all at once.
+func TestRetryIsSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, func(c *Config) { c.RetryMin, c.RetryMax = time.Second, 3*time.Second })
+		seen := map[int]bool{}
+		for range 100 {
+			p, ended := s.serve(only("events"))
+			synctest.Wait()
+			var g got
+			g.take(t, []byte(p.taken()))
+			ms := g.parser.RetryMilliseconds()
+			if ms < 1000 || ms >= 3000 {
+				t.Errorf("retry %d ms", ms)
+			}
+			seen[ms] = true
+			p.hangUp()
+			<-ended
+		}
+		if len(seen) < 50 {
+			t.Errorf("only %d different pauses for 100 clients", len(seen))
+		}
+	})
+}
+
 // A client that accepts nothing is closed after the stall timeout, to the
 // second; one that accepts a byte now and then never is.
 func TestStallTimeout(t *testing.T) {
