@@ -218,9 +218,9 @@ func (h *Hub) Drain(ctx context.Context, window time.Duration) {
 	cs.mu.Unlock()
 	tick := time.NewTicker(max(window/200, 10*time.Millisecond))
 	defer tick.Stop()
-	done := ctx.Done()
+	done, late := ctx.Done(), false
 	for {
-		if done == nil { // again each time: a walker may just have set its own deadline
+		if late { // again each time: a walker may just have set its own deadline
 			cs.cut()
 		}
 		cs.expire(orders.TimeOf(time.Now()))
@@ -232,7 +232,7 @@ func (h *Hub) Drain(ctx context.Context, window time.Duration) {
 		}
 		select {
 		case <-done:
-			done = nil
+			done, late = nil, true
 		case <-tick.C:
 		case <-gone:
 		}
