@@ -218,10 +218,11 @@ func (h *Hub) Drain(ctx context.Context, window time.Duration) {
 	cs.mu.Unlock()
 	tick := time.NewTicker(max(window/200, 10*time.Millisecond))
 	defer tick.Stop()
-	done, late := ctx.Done(), false
+	done := ctx.Done()
+	var late time.Time // when those that are left are cut off; zero: not yet
 	for {
-		if late { // again each time: a walker may just have set its own deadline
-			cs.cut()
+		if !late.IsZero() { // again each time: a walker may just have set its own deadline
+			cs.cut(late)
 		}
 		cs.expire(orders.TimeOf(time.Now()))
 		cs.mu.Lock()
@@ -232,21 +233,21 @@ func (h *Hub) Drain(ctx context.Context, window time.Duration) {
 		}
 		select {
 		case <-done:
-			done, late = nil, true
+			done, late = nil, time.Now().Add(cutGrace)
 		case <-tick.C:
 		case <-gone:
 		}
 	}
 }
 
-// cut ends all streams without waiting for what their sockets still hold.
-func (cs *clients) cut() {
+// cut ends all streams, and lets no write take longer than until.
+func (cs *clients) cut(until time.Time) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	for c := range cs.all {
 		c.endLocked(CloseDrain)
 		if c.sink != nil {
-			c.sink.SetWriteDeadline(time.Now().Add(cutGrace)) // an error here means it is closed already
+			c.sink.SetWriteDeadline(until) // an error here means it is closed already
 		}
 	}
 }
