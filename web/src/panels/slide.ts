@@ -1,7 +1,4 @@
 import type { AnimationConfig } from 'svelte/animate';
-import type { TransitionConfig } from 'svelte/transition';
-
-const easing = (t: number) => 1 - (1 - t) ** 3;
 
 /**
  * Lets a row of a keyed list slide to its new place. Unlike svelte/animate's
@@ -13,12 +10,7 @@ export function slide(_node: Element, { from, to }: { from: DOMRect; to: DOMRect
   if (from.width === 0 || to.width === 0 || (dx === 0 && dy === 0)) return { duration: 0 };
   return {
     duration,
-    easing,
+    easing: (t) => 1 - (1 - t) ** 3,
     css: (_t, left) => `transform: translate(${dx * left}px, ${dy * left}px)`,
   };
-}
-
-/** Lets a new first row come in from above, in step with the rows that slide out of its way. */
-export function arrive(_node: Element, { duration }: { duration: number }): TransitionConfig {
-  return { duration, easing, css: (_t, left) => `transform: translateY(${-100 * left}%)` };
 }
