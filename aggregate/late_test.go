@@ -187,3 +187,36 @@ func TestVerdicts(t *testing.T) {
 		t.Errorf("verdicts are %v, %d of them dead", names, dead)
 	}
 }
+
+// TestEmptyListAfterRestart: a list that was not empty before a restart is
+// followed by an empty one when its products stop selling.
+func TestEmptyListAfterRestart(t *testing.T) {
+	t.Parallel()
+	x := newTeller(t, 1)
+	x.a.Add(Input{RecordTime: startTime, Now: startTime}, &orders.Order{
+		ID: "a", At: startTime, Currency: "USD", Lines: []orders.Line{{Product: "tea", Units: 20}}, To: testCities[0],
+	})
+	x.offsets[0] = 1
+	x.add(0, 63)
+	state := NewState()
+	for _, c := range x.flush(63).Changes {
+		state.Apply(c)
+	}
+	a, err := Restore(Config{}, state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.a = a
+	x.order(0, 1, startTime+63_000)
+	x.add(0, 500)
+	lists := map[int]int{} // items of the world's final lists by minute
+	for _, r := range x.flush(500).Records {
+		if r.Topic == feed.TopicTrending && r.Key == feed.World {
+			list := decode[feed.Trending](t, r)
+			lists[int(list.WindowEnd-startTime)/60_000] = len(list.Items)
+		}
+	}
+	if want := map[int]int{2: 1, 3: 1, 4: 1, 5: 1, 6: 0}; fmt.Sprint(lists) != fmt.Sprint(want) {
+		t.Errorf("final lists by minute have %v items, want %v", lists, want)
+	}
+}
