@@ -39,6 +39,7 @@ type cli struct {
 	Orders    ordersCmd    `cmd:"" help:"Produce orders to Kafka: a synthetic shop world, or real purchases replayed."`
 	Aggregate aggregateCmd `cmd:"" help:"Read orders, write the figures: metrics, windows, history, trending, shipments."`
 	Serve     serveCmd     `cmd:"" help:"Serve the page, the API and the event streams from the topics in Kafka."`
+	Load      loadCmd      `cmd:"" help:"Hold thousands of clients to a stream, account for every record, measure how late it is."`
 	Token     tokenCmd     `cmd:"" help:"Make and explain the tokens that open the door."`
 }
 
