@@ -142,6 +142,7 @@ for (const [name, size] of Object.entries(SIZES)) {
     await page.waitForFunction(() => document.querySelector('canvas')?.dataset.draws !== undefined, undefined, WAIT);
     await page.waitForFunction(() => Number(document.querySelector('[data-sampling]').dataset.shown) > 60, undefined, WAIT);
     assert.ok((await page.evaluate(() => Number(document.querySelector('canvas').dataset.draws))) <= 6, 'draw calls');
+    if (shots) await page.waitForTimeout(5_000); // a picture is worth more with arcs in the air
     await picture(page, shots, `page-${name}`);
     if (name === 'phone') await picture(page, shots, 'page-phone-full', { fullPage: true });
     assert.deepEqual(await layoutFaults(page), []);
