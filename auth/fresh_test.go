@@ -111,8 +111,24 @@ func TestJWKSRotationAndOutage(t *testing.T) {
 		if !v.Ready() || verify(old) != "" {
 			t.Fatal("keys not taken over after an outage at the start")
 		}
+		// The same keys again change nothing, in whichever order they come.
+		generation := v.Generation()
+		time.Sleep(2 * DefaultRefresh)
+		synctest.Wait()
+		if v.Generation() != generation {
+			t.Error("the same keys are taken for others")
+		}
+		// Who invents a name just after a fetch is answered at once.
+		i.set(jwksOf(map[string]crypto.PublicKey{"one": first.public}), 0, nil)
+		if err := v.Fetch(t.Context()); err != nil {
+			t.Error(err)
+		}
+		asked := time.Now()
+		if problem := verify(idpToken(t, second, "two")); problem != ProblemSignature || time.Since(asked) != 0 {
+			t.Errorf("%s after %v", problem, time.Since(asked))
+		}
 		// A new key is found by its name, well before the next regular fetch.
-		time.Sleep(fetchApart)
+		time.Sleep(2 * fetchApart)
 		i.set(jwksOf(map[string]crypto.PublicKey{"one": first.public, "two": second.public}), 0, nil)
 		began := time.Now()
 		if problem := verify(idpToken(t, second, "two")); problem != "" {
