@@ -11,6 +11,9 @@ import (
 // key is its value, a nil Value means deleted. It returns the position after
 // what was read, to be handed to [Watch].
 //
+// Records may come twice: when the log is cut below the position (the embedded
+// log compacts by cutting), a partition is read again from its new start.
+//
 // A topic that does not exist is [ErrNoTopic]. A partition without leader is
 // waited for: a state with a part missing is none.
 func ReadState(ctx context.Context, c Config, topic string, handle func(Record) error) (map[int32]int64, error) {

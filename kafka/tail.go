@@ -70,7 +70,7 @@ func validateFetchBytes(n int) error {
 // [Lost], [Skipped] and [NoLeader].
 type Event interface{ event() }
 
-// TopicSeen: a topic was described for the first time, has grown, or was
+// TopicSeen tells that a topic was described for the first time, has grown, or was
 // recreated (another ID). It comes before any other event of the partitions it
 // speaks of; after a recreation these begin at 0 again.
 type TopicSeen struct {
@@ -89,14 +89,14 @@ type Records struct {
 	Next      int64
 }
 
-// CaughtUp: the partition has been read up to the last stable offset that it
+// CaughtUp tells that a partition has been read up to the last stable offset that it
 // had when it was begun. Once per partition and life of its topic.
 type CaughtUp struct {
 	Topic     string
 	Partition int32
 }
 
-// Lost: the log does not hold offset From (retention or compaction passed it,
+// Lost tells that the log does not hold offset From (retention or compaction passed it,
 // or the log was truncated) and reading goes on at To, which is smaller than
 // From after a truncation.
 type Lost struct {
@@ -105,14 +105,14 @@ type Lost struct {
 	From, To  int64
 }
 
-// Skipped: the offsets From to To-1 are a batch that cannot be decoded.
+// Skipped tells that the offsets From to To-1 are a batch that cannot be decoded.
 type Skipped struct {
 	Topic     string
 	Partition int32
 	From, To  int64
 }
 
-// NoLeader: the partition has had no leader for some seconds. It is read on as
+// NoLeader tells that a partition has had no leader for some seconds. It is read as
 // soon as it has one; who waits for CaughtUp of all partitions need not wait
 // for this one.
 type NoLeader struct {

@@ -95,7 +95,6 @@ func abort(t *testing.T, cfg kafka.Config, p *kafka.TxnProducer, topic string, r
 		if err != nil {
 			t.Fatal(err)
 		}
-		offsets[topic][0], offsets[topic][1] = offsets[topic][0], offsets[topic][1]
 		for _, o := range offsets[topic] {
 			sum += max(0, o.Offset)
 		}

@@ -87,7 +87,7 @@ func noise(n int) []byte {
 // eventually waits for a condition that housekeeping brings about.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	const within = 20 * time.Second
+	const within = time.Minute
 	for deadline := time.Now().Add(within); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not within %s: %s", within, what)

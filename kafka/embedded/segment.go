@@ -81,8 +81,6 @@ const (
 
 	attributeTransactional = 1 << 4
 	attributeControl       = 1 << 5
-
-	controlCommit = 1
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
