@@ -10,6 +10,9 @@ import (
 )
 
 func TestBrokerStartsStopsAndStartsAgain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a JVM")
+	}
 	b := kafkatest.StartBroker(t)
 	b.Stop()
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
