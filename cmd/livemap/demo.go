@@ -8,10 +8,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"livemap/aggregate"
 	"livemap/aggregate/runner"
 	"livemap/kafka"
 	"livemap/orders"
@@ -63,7 +65,12 @@ func (c *demoCmd) run(e env, log *slog.Logger, addr, dir string) error {
 	if err := kafka.EnsureTopics(e.ctx, k, runner.Topics(1)...); err != nil {
 		return kafkaError(err)
 	}
-	src, pace, err := c.source(dir)
+	now := orders.TimeOf(time.Now())
+	since, err := firstStart(dir, now)
+	if err != nil {
+		return usage(err)
+	}
+	src, pace, err := c.source(since, now)
 	if err != nil {
 		return usage(err)
 	}
@@ -80,7 +87,10 @@ func (c *demoCmd) run(e env, log *slog.Logger, addr, dir string) error {
 	}
 	group, ctx := errgroup.WithContext(e.ctx)
 	group.Go(func() error {
-		return runAggregator(ctx, runner.Config{Kafka: k, Classification: "file://" + catalogue, Instance: "demo", Logger: log})
+		return runAggregator(ctx, runner.Config{
+			Kafka: k, Aggregate: aggregate.Config{TotalSince: since},
+			Classification: "file://" + catalogue, Instance: "demo", Logger: log,
+		})
 	})
 	group.Go(func() error {
 		_, err := sendOrders(ctx, k, src, pace)
@@ -90,19 +100,36 @@ func (c *demoCmd) run(e env, log *slog.Logger, addr, dir string) error {
 	return group.Wait()
 }
 
-// source opens the source of orders. A synthetic world that is new begins
-// somewhat in the past; one that goes on begins now.
-func (c *demoCmd) source(dir string) (orders.Source, pacer.Config, error) {
-	now := time.Now()
-	flags := ordersCmd{Source: c.Source, Rate: c.Rate, Speed: 1440, Seed: uint64(now.Unix())}
-	marker := filepath.Join(dir, "classification.parquet")
-	if _, err := os.Stat(marker); c.Source == "synthetic" && errors.Is(err, os.ErrNotExist) {
-		flags.Start = orders.TimeOf(now.Add(-demoHistory)).String()
+// firstStart returns where the totals begin: demoHistory before the first start
+// on the folder, which a file in it remembers.
+func firstStart(dir string, now orders.Time) (orders.Time, error) {
+	path := filepath.Join(dir, "totals-since")
+	text, err := os.ReadFile(path)
+	if err == nil {
+		since, err := orders.ParseTime(strings.TrimSpace(string(text)))
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w; delete the folder to begin anew", path, err)
+		}
+		return since, nil
 	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return 0, err
+	}
+	since := now.Add(-demoHistory)
+	since -= since % 1000 // totals begin at a whole second
+	return since, os.WriteFile(path, []byte(since.String()+"\n"), 0o600)
+}
+
+// source opens the source of orders. A synthetic world that is new begins where
+// the totals do; one that goes on begins now.
+func (c *demoCmd) source(since, now orders.Time) (orders.Source, pacer.Config, error) {
+	flags := ordersCmd{Source: c.Source, Rate: c.Rate, Speed: 1440, Seed: uint64(now)}
 	if c.Source != "synthetic" {
 		flags.Rate = "" // by its own times
+	} else if now.Sub(since) < demoHistory+time.Second {
+		flags.Start = since.String()
 	}
-	return openSource(&flags, orders.TimeOf(now))
+	return openSource(&flags, now)
 }
 
 // atLeast passes on log lines from a level up.
