@@ -14,10 +14,13 @@ const (
 	Size = 200
 
 	opening = `{"pad":"`
-	marker  = `","n":"`
-	between = `","at":"`
-	closing = `"}`
+	marker  = `","n":`
+	between = `,"at":`
+	closing = `}`
 
+	// Numbers are written from firstNumber on, so that all have as many digits
+	// and are JSON without leading zeros.
+	firstNumber  = 1_000_000_000
 	numberDigits = 10
 	timeDigits   = 16
 
@@ -33,7 +36,7 @@ var (
 
 // Stamp is what an event says of itself.
 type Stamp struct {
-	Number int64 // 1 is the first of a server's life; at most ten digits
+	Number int64 // 0 to 8,999,999,999
 	At     int64 // scheduled publication, microseconds since the epoch
 }
 
@@ -42,7 +45,7 @@ func Append(b []byte, s Stamp) []byte {
 	b = append(b, opening...)
 	b = append(b, filler[:padSize]...)
 	b = append(b, marker...)
-	b = appendDigits(b, s.Number, numberDigits)
+	b = appendDigits(b, firstNumber+s.Number, numberDigits)
 	b = append(b, between...)
 	b = appendDigits(b, s.At, timeDigits)
 	return append(b, closing...)
@@ -87,7 +90,8 @@ func parse(b []byte) (s Stamp, ok bool) {
 	var ok1, ok2 bool
 	s.Number, ok1 = digits(number)
 	s.At, ok2 = digits(at)
-	return s, ok1 && ok2
+	s.Number -= firstNumber
+	return s, ok1 && ok2 && s.Number >= 0
 }
 
 func digits(b []byte) (n int64, ok bool) {

@@ -11,11 +11,11 @@ func TestEventIsJSONOfItsSize(t *testing.T) {
 	if len(b) != Size {
 		t.Errorf("an event has %d bytes, want %d", len(b), Size)
 	}
-	var got struct{ N, At string }
+	var got struct{ N, At int64 }
 	if err := json.Unmarshal(b, &got); err != nil {
 		t.Fatalf("%s: %v", b, err)
 	}
-	if got.N != "0000000042" || got.At != "1763863863123456" {
+	if got.N != 1_000_000_042 || got.At != 1_763_863_863_123_456 {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -25,8 +25,8 @@ func TestEventIsJSONOfItsSize(t *testing.T) {
 func TestScanWhateverThePieces(t *testing.T) {
 	var stream []byte
 	for n := int64(1); n <= 3; n++ {
-		stream = append(stream, `event: x","n":"not`+"\ndata: "...)
-		stream = Append(stream, Stamp{Number: n, At: 1_000_000 + n})
+		stream = append(stream, `event: x","n":not`+"\ndata: "...)
+		stream = Append(stream, Stamp{Number: n, At: 1e15 + n})
 		stream = append(stream, "}}\n\n"...)
 	}
 	for i := 0; i <= len(stream); i += 3 {
@@ -41,7 +41,7 @@ func TestScanWhateverThePieces(t *testing.T) {
 						kept = bytes.Clone(rest)
 						break
 					}
-					if s.At != 1_000_000+s.Number {
+					if s.At != 1e15+s.Number {
 						t.Fatalf("cut at %d and %d: %+v", i, j, s)
 					}
 					got, b = append(got, s.Number), rest

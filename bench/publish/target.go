@@ -12,7 +12,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // handOver bounds how long Close waits for the last events.
@@ -113,4 +115,27 @@ func (k *kafka) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), handOver)
 	defer cancel()
 	return k.client.Flush(ctx)
+}
+
+// CreateTopic makes a topic of one partition, unless it is there.
+func CreateTopic(ctx context.Context, broker, topic string) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(broker))
+	if err != nil {
+		return fmt.Errorf("create topic %s: %w", topic, err)
+	}
+	defer client.Close()
+	wanted := kmsg.NewCreateTopicsRequestTopic()
+	wanted.Topic, wanted.NumPartitions, wanted.ReplicationFactor = topic, 1, 1
+	r := kmsg.NewPtrCreateTopicsRequest()
+	r.Topics = append(r.Topics, wanted)
+	answer, err := r.RequestWith(ctx, client)
+	if err != nil {
+		return fmt.Errorf("create topic %s: %w", topic, err)
+	}
+	for _, t := range answer.Topics {
+		if err := kerr.ErrorForCode(t.ErrorCode); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+			return fmt.Errorf("create topic %s: %w", topic, err)
+		}
+	}
+	return nil
 }

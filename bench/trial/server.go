@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"livemap/bench/publish"
 )
 
 // Kind is what a server is in the comparison.
@@ -142,8 +144,11 @@ func startFloor(ctx context.Context, s *stage) (address, target string, err erro
 
 func fetchNchan(ctx context.Context, c Config) error {
 	folder := filepath.Join(c.Root, "bench", "servers", "nchan")
-	return command(ctx, folder, "./fetch", filepath.Join(c.Work, "nchan"))
+	return command(ctx, folder, "./fetch", nchanFolder(c))
 }
+
+// nchanFolder keeps the fetched module, for measurements and tests alike.
+func nchanFolder(c Config) string { return filepath.Join(c.Root, ".cache", "nchan") }
 
 func startNchan(ctx context.Context, s *stage) (address, target string, err error) {
 	free, err := freePorts(1)
@@ -156,7 +161,7 @@ func startNchan(ctx context.Context, s *stage) (address, target string, err erro
 	}
 	address = free[0].String()
 	filled := strings.NewReplacer(
-		"MODULE;", filepath.Join(s.cfg.Work, "nchan", "ngx_nchan_module.so")+";",
+		"MODULE;", filepath.Join(nchanFolder(s.cfg), "ngx_nchan_module.so")+";",
 		"DIR/", s.dir+"/",
 		"LISTEN ", address+" ",
 	).Replace(string(text))
@@ -188,6 +193,9 @@ func startOurs(ctx context.Context, s *stage) (address, target string, err error
 	stream, admin, log := free[0].String(), free[1].String(), free[2].String()
 	livemap := s.program("livemap")
 	if err := s.beside(ctx, "broker", log, livemap, "broker", "--listen", log, "--data-dir", filepath.Join(s.dir, "log")); err != nil {
+		return "", "", err
+	}
+	if err := publish.CreateTopic(ctx, log, oursTopic); err != nil {
 		return "", "", err
 	}
 	settings := filepath.Join(s.cfg.Root, "bench", "servers", "livemap", "livemap.yaml")

@@ -14,6 +14,7 @@ import (
 
 func main() {
 	s := &sse.Server{OnSession: func(w http.ResponseWriter, _ *http.Request) (topics []string, allowed bool) {
+		w.Header().Set("Content-Type", "text/event-stream")
 		return nil, http.NewResponseController(w).Flush() == nil
 	}}
 	number := 0

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"livemap/bench/trial"
+)
+
+// asProgram makes the test binary stand in for the program: trials start it as
+// swarm and as publisher.
+const asProgram = "BENCH_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		if err := run(context.Background(), os.Args[1:], os.Stdout, os.Stderr); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// TestEveryServerDelivers plays each server with fifty clients: every event
+// arrives at every client once, at either rate.
+func TestEveryServerDelivers(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(asProgram, "1")
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := trial.Config{
+		Root: root, Self: self, Work: filepath.Join(root, ".cache", "bench-test"),
+		Rounds: 1, Clients: 50, Quiet: time.Second, QuietRate: 20, Overload: 500 * time.Millisecond, OverloadRate: 100,
+		Logger: slog.New(slog.DiscardHandler),
+	}
+	if err := trial.Build(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range trial.Names() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			one := cfg
+			one.Only = []string{name}
+			results, err := trial.Run(t.Context(), one)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := results[0]
+			if r.Connected != one.Clients {
+				t.Errorf("%d of %d clients were served", r.Connected, one.Clients)
+			}
+			for _, p := range []trial.Phase{r.Quiet, r.Overload} {
+				if p.Missing != 0 || p.Again != 0 || p.Closed != 0 {
+					t.Errorf("missing, again, closed: %d, %d, %d", p.Missing, p.Again, p.Closed)
+				}
+			}
+			if r.Quiet.Delivered != r.Quiet.Offered || r.Quiet.Offered != 1000 {
+				t.Errorf("delivered %v of %v events, want 1000", r.Quiet.Delivered, r.Quiet.Offered)
+			}
+			if r.Quiet.P99 <= 0 || r.Overload.Delivered == 0 || r.IdleKiB == 0 && name != "floor" {
+				t.Errorf("something was not measured: %+v", r)
+			}
+		})
+	}
+	if !slices.Contains(trial.Names(), "livemap") {
+		t.Error("ours is not measured")
+	}
+}
