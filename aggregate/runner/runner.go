@@ -85,7 +85,7 @@ func Topics(orderPartitions int32) []kafka.TopicSpec {
 		log(feed.TopicOrdersLate, 7*day, 256<<20),
 		log(feed.TopicOrdersDead, 7*day, 256<<20),
 		log(feed.TopicWindows, 2*day, 4<<30),
-		log(feed.TopicShipments, day, 1<<30),
+		log(feed.TopicShipments, 6*time.Hour, 1<<30),
 		state(feed.TopicMetrics),
 		state(feed.TopicHistory),
 		state(feed.TopicTrending),
