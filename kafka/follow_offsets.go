@@ -149,6 +149,6 @@ func (s start) offset(b bounds) int64 {
 func (f *follower) noticeEnd(p *partition) {
 	if !p.caught && p.next >= p.end {
 		p.caught = true
-		f.ready = append(f.ready, delivery{kind: deliverCaughtUp, topic: p.topic, partition: p})
+		f.ready = append(f.ready, delivery{kind: deliverCaughtUp, topic: p.topic, partition: p, to: p.next})
 	}
 }

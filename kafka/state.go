@@ -50,7 +50,7 @@ func ReadState(ctx context.Context, c Config, topic string, handle func(Record) 
 				}
 			}
 		case deliverCaughtUp:
-			next[d.partition.number] = d.partition.next
+			next[d.partition.number] = d.to
 			remaining--
 		}
 	}

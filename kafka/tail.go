@@ -80,20 +80,24 @@ type TopicSeen struct {
 }
 
 // Records of one partition in offset order, without transaction markers and
-// aborted records. Next is the position after them, markers included. The
-// slice is valid during the call only, the bytes of its records for good.
+// aborted records. From and Next are the positions before and after them, markers
+// included. The slice is valid during the call only, the bytes of its records
+// for good.
 type Records struct {
 	Topic     string
 	Partition int32
 	Records   []Record // may be empty: the position moved over markers
+	From      int64
 	Next      int64
 }
 
 // CaughtUp tells that a partition has been read up to the last stable offset that it
-// had when it was begun. Once per partition and life of its topic.
+// had when it was begun: to the position Next. Once per partition and life of its
+// topic.
 type CaughtUp struct {
 	Topic     string
 	Partition int32
+	Next      int64
 }
 
 // Lost tells that the log does not hold offset From (retention or compaction passed it,
@@ -181,7 +185,7 @@ func (d *delivery) event() Event {
 	name, number := d.topic.name, d.partition.number
 	switch d.kind {
 	case deliverCaughtUp:
-		return CaughtUp{name, number}
+		return CaughtUp{name, number, d.to}
 	case deliverLost:
 		return Lost{name, number, d.from, d.to}
 	case deliverSkipped:
@@ -190,7 +194,7 @@ func (d *delivery) event() Event {
 		return NoLeader{name, number}
 	case deliverRecords:
 		if len(d.records) > 0 || d.from != d.to {
-			return Records{name, number, d.records, d.to}
+			return Records{name, number, d.records, d.from, d.to}
 		}
 	}
 	return nil

@@ -65,6 +65,7 @@ func (in *ingest) handle(e kafka.Event) error {
 	case kafka.Records:
 		return in.publish(e)
 	case kafka.CaughtUp:
+		in.begin(e.Topic, e.Partition, e.Next)
 		in.caughtUp(e.Topic, e.Partition)
 	case kafka.NoLeader:
 		in.logger.Warn("partition has no leader; going on without it", "topic", e.Topic, "partition", e.Partition)
@@ -115,6 +116,18 @@ func (in *ingest) publish(e kafka.Records) error {
 	err := in.hub.Publish(in.records)
 	clear(in.records)
 	return err
+}
+
+// begin tells the hub, once, from where on it is given all of a partition. The
+// first record would not do: before it there may be nothing but the markers of
+// transactions, and an id that stands among those would seem to have missed
+// something.
+func (in *ingest) begin(topic string, partition int32, offset int64) {
+	t := in.topics[topic]
+	if !t.started[partition] {
+		t.started[partition] = true
+		in.hub.SetStart(t.index, partition, offset)
+	}
 }
 
 // caughtUp notes that a partition was read as far as it went, and opens the
