@@ -1,5 +1,7 @@
-# Each verb is one command; "make help" lists them. FUZZTIME is per target.
+# Each verb is one command; "make help" lists them. FUZZTIME is per target;
+# ROUNDS and ONLY (names with commas) choose what is measured.
 FUZZTIME ?= 30s
+ROUNDS ?= 3
 NICE := nice -n 5
 
 help: ## this list
@@ -27,7 +29,10 @@ test: setup ## everything: race detector, real Kafka, the oracle, the page in Ch
 fuzz: ## run every fuzz target for FUZZTIME
 	ci/fuzz $(FUZZTIME)
 
+bench: setup ## measure beside other servers, pinned: ten minutes with nothing else running
+	go -C bench run . -rounds $(ROUNDS) -only '$(ONLY)' -docs ../docs/measurements.md
+
 clean: ## remove what was built; .cache stays, for it was fetched
 	rm -rf livemap .cache/web-dist .cache/logs .cache/artifacts
 
-.PHONY: help setup build demo check test fuzz clean
+.PHONY: help setup build demo check test fuzz bench clean

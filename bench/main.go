@@ -105,10 +105,11 @@ func (s *settings) parse(args []string, stderr io.Writer) error {
 	f.StringVar(&s.only, "only", "", "servers, separated by commas, of "+strings.Join(trial.Names(), ",")+"; empty for all")
 	f.IntVar(&s.Rounds, "rounds", 3, "rounds; the servers take turns in each")
 	f.IntVar(&s.Clients, "clients", 10_000, "connections")
-	f.DurationVar(&s.Settle, "settle", 4*time.Second, "pause after connecting, before memory is read")
-	f.DurationVar(&s.Quiet, "quiet", 8*time.Second, "time of events at the quiet rate")
+	f.DurationVar(&s.Few, "few", 3*time.Second, "time of events to a hundred clients")
+	f.DurationVar(&s.Settle, "settle", 3*time.Second, "pause after connecting, before memory is read")
+	f.DurationVar(&s.Quiet, "quiet", 6*time.Second, "time of events at the quiet rate")
 	f.Float64Var(&s.QuietRate, "quiet-rate", 5, "events a second")
-	f.DurationVar(&s.Overload, "overload", 6*time.Second, "time of overload that is measured; 0 for none")
+	f.DurationVar(&s.Overload, "overload", 4*time.Second, "time of overload that is measured; 0 for none")
 	f.Float64Var(&s.OverloadRate, "overload-rate", 100, "events a second")
 	f.BoolVar(&s.Pinned, "pinned", true, "server on core 0, all else on core 1")
 	f.BoolVar(&s.quick, "quick", false, "one short round with 200 clients: shows that it works, measures nothing")
@@ -121,7 +122,7 @@ func (s *settings) parse(args []string, stderr io.Writer) error {
 	}
 	if s.quick {
 		s.Rounds, s.Clients = 1, 200
-		s.Settle, s.Quiet, s.Overload = time.Second, 2*time.Second, time.Second
+		s.Few, s.Settle, s.Quiet, s.Overload = time.Second, time.Second, 2*time.Second, time.Second
 	}
 	return nil
 }
@@ -153,7 +154,7 @@ func measure(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	r := report.Report{
 		Config: s.Config, Results: results, Quick: s.quick,
 		Machine: report.ThisMachine(), Commit: report.Commit(ctx, s.Root),
-		Command: strings.Join(append([]string{"bench"}, args...), " "), At: time.Now(),
+		Command: strings.Join(append([]string{"go -C bench run ."}, args...), " "), At: time.Now(),
 	}
 	if s.docs != "" && !s.quick {
 		err = errors.Join(err, r.Replace(s.docs))

@@ -28,9 +28,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestEveryServerDelivers plays each server with fifty clients: every event
-// arrives at every client once, at either rate.
-func TestEveryServerDelivers(t *testing.T) {
+// testConfig is a trial of a second or two, in a folder of the tests.
+func testConfig(t *testing.T) trial.Config {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -40,11 +40,18 @@ func TestEveryServerDelivers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := trial.Config{
+	return trial.Config{
 		Root: root, Self: self, Work: filepath.Join(root, ".cache", "bench-test"),
-		Rounds: 1, Clients: 50, Quiet: time.Second, QuietRate: 20, Overload: 500 * time.Millisecond, OverloadRate: 100,
+		Rounds: 1, Clients: 50, Few: 400 * time.Millisecond, Quiet: time.Second, QuietRate: 20,
+		Overload: 500 * time.Millisecond, OverloadRate: 100,
 		Logger: slog.New(slog.DiscardHandler),
 	}
+}
+
+// TestEveryServerDelivers plays each server with fifty clients: every event
+// arrives at every client once, at either rate.
+func TestEveryServerDelivers(t *testing.T) {
+	cfg := testConfig(t)
 	if err := trial.Build(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +68,7 @@ func TestEveryServerDelivers(t *testing.T) {
 			if r.Connected != one.Clients {
 				t.Errorf("%d of %d clients were served", r.Connected, one.Clients)
 			}
-			for _, p := range []trial.Phase{r.Quiet, r.Overload} {
+			for _, p := range []trial.Phase{r.Few, r.Quiet, r.Overload} {
 				if p.Missing != 0 || p.Again != 0 || p.Closed != 0 {
 					t.Errorf("missing, again, closed: %d, %d, %d", p.Missing, p.Again, p.Closed)
 				}
@@ -69,7 +76,7 @@ func TestEveryServerDelivers(t *testing.T) {
 			if r.Quiet.Delivered != r.Quiet.Offered || r.Quiet.Offered != 1000 {
 				t.Errorf("delivered %v of %v events, want 1000", r.Quiet.Delivered, r.Quiet.Offered)
 			}
-			if r.Quiet.P99 <= 0 || r.Overload.Delivered == 0 || r.IdleKiB == 0 && name != "floor" {
+			if r.Quiet.P99 <= 0 || r.Overload.Delivered == 0 {
 				t.Errorf("something was not measured: %+v", r)
 			}
 		})

@@ -33,6 +33,7 @@ type column struct {
 var columns = []column{
 	{"KiB per client, idle", 2, func(r trial.Result) float64 { return r.IdleKiB }},
 	{"after events", 2, func(r trial.Result) float64 { return r.AfterKiB }},
+	{"p99 ms, 100 clients", 2, few},
 	{"µs of CPU per event", 1, cpu},
 	{"p50 ms", 0, func(r trial.Result) float64 { return r.Quiet.P50 }},
 	{"p99 ms", 0, p99},
@@ -44,6 +45,7 @@ var columns = []column{
 
 func memory(r trial.Result) float64   { return max(r.IdleKiB, r.AfterKiB) }
 func cpu(r trial.Result) float64      { return r.Quiet.CPUMicros }
+func few(r trial.Result) float64      { return orNone(r.Few.P99, r.Few.Seconds) }
 func p99(r trial.Result) float64      { return r.Quiet.P99 }
 func overload(r trial.Result) float64 { return orNone(r.Overload.PerSecond(), r.Overload.Seconds) }
 func share(r trial.Result) float64    { return orNone(r.Overload.Share(), r.Overload.Seconds) }
@@ -106,7 +108,7 @@ func (r Report) table() string {
 }
 
 // faults adds up what clients were not given as they should, over all rounds.
-// What had not arrived by the end of the quiet events is lost too.
+// What had not arrived by the end of a phase without overload is lost too.
 func (r Report) faults(server string) string {
 	var lost, again int64
 	var closed int
@@ -114,10 +116,15 @@ func (r Report) faults(server string) string {
 		if result.Server != server {
 			continue
 		}
-		q, o := result.Quiet, result.Overload
-		lost += int64(q.Offered-q.Delivered) + q.Again + o.Missing
-		again += q.Again + o.Again
-		closed += q.Closed + o.Closed + r.Config.Clients - result.Connected
+		for _, p := range []trial.Phase{result.Few, result.Quiet} {
+			lost += int64(p.Offered-p.Delivered) + p.Again
+		}
+		lost += result.Overload.Missing
+		for _, p := range []trial.Phase{result.Few, result.Quiet, result.Overload} {
+			again += p.Again
+			closed += p.Closed
+		}
+		closed += r.Config.Clients - result.Connected
 	}
 	return fmt.Sprintf("%d, %d, %d", lost, again, closed)
 }
@@ -136,6 +143,7 @@ func (r Report) Text() string {
 	} else {
 		b.WriteString("nothing pinned.\n")
 	}
+	b.WriteString("Memory is resident, of the server's processes, above what it was before its clients came. ")
 	fmt.Fprintf(&b, "CPU and latency at %g events/s for %v, overload at %g events/s × %d clients = %.0f/s offered for %v.\n\n",
 		c.QuietRate, c.Quiet, c.OverloadRate, c.Clients, c.OverloadRate*float64(c.Clients), c.Overload)
 	b.WriteString(r.table())

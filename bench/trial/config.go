@@ -24,6 +24,7 @@ type Config struct {
 	Rounds  int
 	Clients int
 
+	Few          time.Duration // of events to a hundred clients
 	Settle       time.Duration // after connecting, before memory is read
 	Quiet        time.Duration // of events at QuietRate
 	QuietRate    float64       // events a second
@@ -56,8 +57,8 @@ func (c Config) Validate() error {
 	if c.Clients < 1 || c.Clients > maxClients {
 		bad("clients %d: must be 1 to %d", c.Clients, maxClients)
 	}
-	if c.Settle < 0 || c.Overload < 0 {
-		bad("settle %v, overload %v: must not be below 0", c.Settle, c.Overload)
+	if c.Few < 0 || c.Settle < 0 || c.Overload < 0 {
+		bad("few %v, settle %v, overload %v: must not be below 0", c.Few, c.Settle, c.Overload)
 	}
 	if c.Quiet < time.Second {
 		bad("quiet %v: must be at least 1s", c.Quiet)

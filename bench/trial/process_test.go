@@ -45,7 +45,7 @@ func TestConfigReportsAllErrors(t *testing.T) {
 	if err == nil {
 		t.Fatal("valid")
 	}
-	for _, want := range []string{`only "apache"`, "rounds 0", "clients 0", "settle -1ns", "quiet 0s", "quiet-rate 0"} {
+	for _, want := range []string{`only "apache"`, "rounds 0", "clients 0", "settle -1ns, overload 0s", "quiet 0s", "quiet-rate 0"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q does not name %q", err, want)
 		}

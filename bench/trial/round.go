@@ -21,6 +21,7 @@ type Result struct {
 	IdleKiB   float64 `json:"idle_kib"`  // resident memory per client after connecting
 	AfterKiB  float64 `json:"after_kib"` // the same after the quiet events
 
+	Few      Phase `json:"few"` // before the others, with fewClients
 	Quiet    Phase `json:"quiet"`
 	Overload Phase `json:"overload"`
 }
@@ -42,9 +43,9 @@ type Phase struct {
 
 // Times and counts of a round that are no one's choice.
 const (
-	warmClients  = 50
+	fewClients   = 100
 	warmEvents   = 20
-	warmRate     = 50
+	fewRate      = 50               // events a second
 	rest         = time.Second      // after the warm-up
 	connectStill = 15 * time.Second // without a new connection, the swarm has what it gets
 	eventsStill  = 3 * time.Second  // without an event, no more will come
@@ -80,9 +81,9 @@ type performance struct {
 }
 
 func (p *performance) all(ctx context.Context, r *Result) error {
-	base, err := p.warmUp(ctx)
+	base, err := p.few(ctx, &r.Few)
 	if err != nil {
-		return fmt.Errorf("warm-up: %w", err)
+		return fmt.Errorf("few clients: %w", err)
 	}
 	crowd, err := p.gather(p.address, p.path, p.cfg.Clients)
 	if err != nil {
@@ -114,22 +115,31 @@ func (p *performance) all(ctx context.Context, r *Result) error {
 	return nil
 }
 
-// warmUp serves a few clients a few events, so that code and buffers that do not
-// depend on clients are there, and returns the resident bytes after it.
-func (p *performance) warmUp(ctx context.Context) (int64, error) {
-	crowd, err := p.gather(p.address, p.path, warmClients)
+// few serves a few clients: first some events that are not measured, so that
+// code and buffers that do not depend on clients are there, then those whose
+// latency is taken. It returns the bytes that are resident once they have left.
+func (p *performance) few(ctx context.Context, ph *Phase) (int64, error) {
+	crowd, err := p.gather(p.address, p.path, fewClients)
 	if err != nil {
 		return 0, err
 	}
 	defer crowd.process.stop()
-	seen, err := crowd.until(ctx, connectStill, func(r swarm.Report) bool { return r.Connected+r.Refused == warmClients })
+	seen, err := crowd.until(ctx, connectStill, func(r swarm.Report) bool { return r.Connected+r.Refused == fewClients })
 	if err != nil {
 		return 0, err
 	}
-	if seen.Connected < warmClients {
-		return 0, fmt.Errorf("%d of %d clients were served", seen.Connected, warmClients)
+	if seen.Connected < fewClients {
+		return 0, fmt.Errorf("%d of %d clients were served", seen.Connected, fewClients)
 	}
-	if _, err := p.run(ctx, crowd, warmRate, warmEvents, warmClients); err != nil {
+	if _, err := p.run(ctx, crowd, fewRate, warmEvents, fewClients); err != nil {
+		return 0, err
+	}
+	count := max(1, int64(p.cfg.Few.Seconds()*fewRate))
+	*ph, err = p.phase(crowd, func() (float64, error) {
+		_, err := p.run(ctx, crowd, fewRate, count, fewClients)
+		return float64(count) * fewClients, err
+	})
+	if err != nil {
 		return 0, err
 	}
 	crowd.process.stop()
