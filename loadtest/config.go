@@ -34,6 +34,10 @@ const (
 // spareDescriptors is how many descriptors are left to everything but clients.
 const spareDescriptors = 64
 
+// ErrDescriptors is the error of a run that needs more open files than this
+// process may have.
+var ErrDescriptors = errors.New("too many clients for this machine")
+
 // Config describes a run. Zero values of the optional settings mean what their
 // comments say.
 type Config struct {

@@ -85,8 +85,8 @@ func checkDescriptors(n int) error {
 		}
 	}
 	if l.Cur < need {
-		return fmt.Errorf("connections %d: need %d open files, the limit is %d (hard limit %d): raise it with ulimit -n, or run several machines and add up their reports",
-			n, need, l.Cur, l.Max)
+		return fmt.Errorf("%w: connections %d: need %d open files, the limit is %d (hard limit %d): raise it with ulimit -n, or run several machines and add up their reports",
+			ErrDescriptors, n, need, l.Cur, l.Max)
 	}
 	return nil
 }

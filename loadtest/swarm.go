@@ -34,7 +34,6 @@ type swarm struct {
 	start     time.Time
 	phase     string
 	wanted    int
-	seen      time.Time // of the last snapshot
 }
 
 // Run holds the clients that the configuration asks for until its duration is

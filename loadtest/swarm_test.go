@@ -14,7 +14,7 @@ import (
 // records, cuts events and connections, splits characters and stalls, the report
 // says exactly what the server did.
 func TestFaultsAreFound(t *testing.T) {
-	seeds := uint64(20)
+	seeds := uint64(10)
 	if testing.Short() {
 		seeds = 3
 	}

@@ -92,7 +92,10 @@ func (c *loadSwarmCmd) Run(e env) error {
 		return usage(err)
 	}
 	report, err := loadtest.Run(e.ctx, config)
-	if err != nil {
+	switch {
+	case errors.Is(err, loadtest.ErrDescriptors):
+		return usage(err)
+	case err != nil:
 		return err
 	}
 	if err := publish(e, report, c.JSON, c.Report); err != nil {
