@@ -111,6 +111,7 @@ func (s *settings) parse(args []string, stderr io.Writer) error {
 	f.Float64Var(&s.QuietRate, "quiet-rate", 5, "events a second")
 	f.DurationVar(&s.Overload, "overload", 4*time.Second, "time of overload that is measured; 0 for none")
 	f.Float64Var(&s.OverloadRate, "overload-rate", 100, "events a second")
+	f.IntVar(&s.Storm, "storm", 19_000, "clients that drop and come back at once; 0 for none")
 	f.BoolVar(&s.Pinned, "pinned", true, "server on core 0, all else on core 1")
 	f.BoolVar(&s.quick, "quick", false, "one short round with 200 clients: shows that it works, measures nothing")
 	f.StringVar(&s.docs, "docs", "", "file whose measurements are replaced, between their marks")
@@ -121,7 +122,7 @@ func (s *settings) parse(args []string, stderr io.Writer) error {
 		s.Only = strings.Split(s.only, ",")
 	}
 	if s.quick {
-		s.Rounds, s.Clients = 1, 200
+		s.Rounds, s.Clients, s.Storm = 1, 200, 200
 		s.Few, s.Settle, s.Quiet, s.Overload = time.Second, time.Second, 2*time.Second, time.Second
 	}
 	return nil

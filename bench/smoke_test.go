@@ -43,7 +43,7 @@ func testConfig(t *testing.T) trial.Config {
 	return trial.Config{
 		Root: root, Self: self, Work: filepath.Join(root, ".cache", "bench-test"),
 		Rounds: 1, Clients: 50, Few: 400 * time.Millisecond, Quiet: time.Second, QuietRate: 20,
-		Overload: 500 * time.Millisecond, OverloadRate: 100,
+		Overload: 500 * time.Millisecond, OverloadRate: 100, Storm: 60,
 		Logger: slog.New(slog.DiscardHandler),
 	}
 }
@@ -65,6 +65,14 @@ func TestEveryServerDelivers(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := results[0]
+			if st := r.Storm; name == "accept" || name == "livemap" {
+				if st.Back != one.Storm || st.Missing != 0 || st.Again != 0 || st.Got != st.Owed {
+					t.Errorf("storm: %+v", st)
+				}
+			}
+			if name == "accept" {
+				return
+			}
 			if r.Connected != one.Clients {
 				t.Errorf("%d of %d clients were served", r.Connected, one.Clients)
 			}

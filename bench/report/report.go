@@ -46,6 +46,7 @@ var columns = []column{
 func memory(r trial.Result) float64   { return max(r.IdleKiB, r.AfterKiB) }
 func cpu(r trial.Result) float64      { return r.Quiet.CPUMicros }
 func few(r trial.Result) float64      { return orNone(r.Few.P99, r.Few.Seconds) }
+func storm(r trial.Result) float64    { return orNone(r.Storm.CPUMicros, r.Storm.Seconds) }
 func p99(r trial.Result) float64      { return r.Quiet.P99 }
 func overload(r trial.Result) float64 { return orNone(r.Overload.PerSecond(), r.Overload.Seconds) }
 func share(r trial.Result) float64    { return orNone(r.Overload.Share(), r.Overload.Seconds) }
@@ -91,7 +92,7 @@ func (r Report) table() string {
 	}
 	b.WriteString(" lost, twice, closed |\n|---" + strings.Repeat("|---:", len(columns)+1) + "|\n")
 	for _, s := range trial.Servers() {
-		if !r.has(s.Name) {
+		if !r.has(s.Name) || s.Kind == trial.Accept {
 			continue
 		}
 		label := s.Label
@@ -129,6 +130,26 @@ func (r Report) faults(server string) string {
 	return fmt.Sprintf("%d, %d, %d", lost, again, closed)
 }
 
+// storms says how clients came back, in words: there is one server that they
+// come back to.
+func (r Report) storms() string {
+	var clients, back int
+	var missing, again int64
+	var seconds []float64
+	for _, result := range r.Results {
+		if st := result.Storm; result.Server == ours && st.Clients > 0 {
+			clients, back = clients+st.Clients, back+st.Back
+			missing, again = missing+st.Missing+st.Owed-st.Got+st.Again, again+st.Again
+			seconds = append(seconds, st.Seconds)
+		}
+	}
+	if clients == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\nStorm: of %d clients that were cut off at once, over all rounds, %d came back and were served from their id, within %s s; %d events were lost, %d came twice.\n",
+		clients, back, stats.Of(seconds...).Format(1), missing, again)
+}
+
 // Text returns the table, the ratios and what was done, in Markdown.
 func (r Report) Text() string {
 	var b strings.Builder
@@ -147,6 +168,7 @@ func (r Report) Text() string {
 	fmt.Fprintf(&b, "CPU and latency at %g events/s for %v, overload at %g events/s × %d clients = %.0f/s offered for %v.\n\n",
 		c.QuietRate, c.Quiet, c.OverloadRate, c.Clients, c.OverloadRate*float64(c.Clients), c.Overload)
 	b.WriteString(r.table())
+	b.WriteString(r.storms())
 	if ratios := r.ratios(); len(ratios) > 0 {
 		b.WriteString("\n| ratio, round by round | reached | to reach |\n|---|---:|---:|\n")
 		for _, ratio := range ratios {

@@ -48,7 +48,6 @@ func (s *swarm) open(i int) error {
 	if err != nil {
 		return fmt.Errorf("socket of client %d: %w", i, err)
 	}
-	s.opened++
 	s.onWay++
 	c.fd, c.state = int32(fd), connecting
 	// A reset at the end leaves no port waiting, so that the next swarm finds

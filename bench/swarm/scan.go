@@ -90,6 +90,9 @@ func (s *swarm) body(c *client, b []byte, now int64) bool {
 
 // data counts the events that end in b.
 func (s *swarm) data(c *client, b []byte, now int64) {
+	if c == &s.clients[0] {
+		s.watched(b)
+	}
 	if c.kept > 0 {
 		b = s.finish(c, b, now)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 func newSwarm() *swarm {
-	return &swarm{latency: hdrhistogram.New(1, maxLatency.Microseconds(), 3)}
+	return &swarm{clients: make([]client, 1), latency: hdrhistogram.New(1, maxLatency.Microseconds(), 3)}
 }
 
 // frames are SSE frames as servers write them, with the given numbers.
@@ -110,5 +110,34 @@ func TestAnswers(t *testing.T) {
 	}
 	if _, err := s.answer(&client{state: waiting}, []byte("HTTP/1.1 503 Service Unavailable\r\n\r\n")); err == nil {
 		t.Error("503 is taken for a stream")
+	}
+}
+
+func TestLastID(t *testing.T) {
+	cases := []struct{ stream, want string }{
+		{"", ""},
+		{"id: 1\n", ""},
+		{"id: 1\ndata: x\n\n", "1"},
+		{"id: 1\ndata: x\n\nid: 2\ndata: y\n", "1"},
+		{"id: 1\n\ndata: id: 3\nid:2\n\nevent: heartbeat\n\n", "2"},
+		{": 1\n\n", ""},
+	}
+	for _, c := range cases {
+		if got := string(lastID([]byte(c.stream))); got != c.want {
+			t.Errorf("%q: got %q, want %q", c.stream, got, c.want)
+		}
+	}
+}
+
+func TestTheWatchedStreamIsBounded(t *testing.T) {
+	s := newSwarm()
+	for n := range int64(1000) {
+		s.body(&s.clients[0], frames(n+1), 1)
+	}
+	if len(s.tail) > maxWatched {
+		t.Errorf("%d bytes are kept", len(s.tail))
+	}
+	if got := string(lastID(s.tail)); got != "1000" {
+		t.Errorf("the last id is %q", got)
 	}
 }

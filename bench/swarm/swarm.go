@@ -45,6 +45,7 @@ type Config struct {
 const (
 	Look = "look" // where the swarm stands
 	Mark = "mark" // the same, and latency, bytes and time begin anew
+	Drop = "drop" // the same; then all connections are reset and come back with their last id
 )
 
 // Report is what the swarm has seen. Counts are totals since the start, all else
@@ -73,8 +74,9 @@ type swarm struct {
 	poll    int
 	buffer  []byte
 	clients []client
-	opened  int // clients whose connection was begun
-	onWay   int // of those, the ones that have no answer yet
+	tail    []byte // the end of the first client's stream
+	opened  int    // clients whose connection was begun
+	onWay   int    // of those, the ones that have no answer yet
 
 	report  Report
 	latency *hdrhistogram.Histogram
@@ -93,13 +95,13 @@ func Run(cfg Config, in int, out io.Writer) error {
 	defer unix.Close(poll)
 	s := &swarm{
 		cfg:     cfg,
-		request: fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\n\r\n", cfg.Path, cfg.Address),
 		poll:    poll,
 		buffer:  make([]byte, bufferBytes),
 		clients: make([]client, cfg.Clients),
 		latency: hdrhistogram.New(1, maxLatency.Microseconds(), 3),
 		marked:  time.Now(),
 	}
+	s.request = s.requestWith("")
 	defer s.closeAll()
 	if err := unix.SetNonblock(in, true); err != nil {
 		return fmt.Errorf("commands: %w", err)
@@ -117,7 +119,10 @@ func (s *swarm) loop(in int, out *bufio.Writer) error {
 	ready := make([]unix.EpollEvent, eventsOnce)
 	for {
 		for s.opened < len(s.clients) && s.onWay < opening {
-			if err := s.open(s.opened); err != nil {
+			if s.opened++; s.clients[s.opened-1].state != unborn {
+				continue // it never dropped
+			}
+			if err := s.open(s.opened - 1); err != nil {
 				return err
 			}
 		}
@@ -152,15 +157,18 @@ func (s *swarm) obey(in int, out *bufio.Writer) (more bool, err error) {
 	}
 	for line := range bytes.Lines(b[:n]) {
 		switch command := string(bytes.TrimSpace(line)); command {
-		case Look, Mark:
+		case Look, Mark, Drop:
 			if err := json.NewEncoder(out).Encode(s.look()); err != nil {
 				return false, err
 			}
-			if command == Mark {
+			switch command {
+			case Mark:
 				s.mark()
+			case Drop:
+				s.drop()
 			}
 		default:
-			return false, fmt.Errorf("command %q: must be %q or %q", command, Look, Mark)
+			return false, fmt.Errorf("command %q: must be %s, %s or %s", command, Look, Mark, Drop)
 		}
 	}
 	return true, out.Flush()

@@ -30,6 +30,7 @@ type Config struct {
 	QuietRate    float64       // events a second
 	Overload     time.Duration // of events at OverloadRate, measured; 0: none
 	OverloadRate float64       // events a second
+	Storm        int           // clients that drop and come back at once; 0: none
 
 	// Pinned puts the server on core 0 and all else on core 1.
 	Pinned bool
@@ -56,6 +57,9 @@ func (c Config) Validate() error {
 	}
 	if c.Clients < 1 || c.Clients > maxClients {
 		bad("clients %d: must be 1 to %d", c.Clients, maxClients)
+	}
+	if c.Storm < 0 || c.Storm > maxClients {
+		bad("storm %d: must be 0 to %d", c.Storm, maxClients)
 	}
 	if c.Few < 0 || c.Settle < 0 || c.Overload < 0 {
 		bad("few %v, settle %v, overload %v: must not be below 0", c.Few, c.Settle, c.Overload)

@@ -24,6 +24,7 @@ type Result struct {
 	Few      Phase `json:"few"` // before the others, with fewClients
 	Quiet    Phase `json:"quiet"`
 	Overload Phase `json:"overload"`
+	Storm    Storm `json:"storm"`
 }
 
 // Phase is what happened while events went at one rate.
@@ -54,23 +55,38 @@ const (
 
 var errNobody = errors.New("no client was served")
 
-// play starts a server, does all that is done to each, and stops it.
+// play does to a server all that is done to its kind.
 func play(ctx context.Context, cfg Config, server Server, round int) (Result, error) {
 	r := Result{Server: server.Name, Round: round}
+	if server.Kind != Accept {
+		if err := perform(ctx, cfg, server, func(p *performance) error { return p.all(ctx, &r) }); err != nil {
+			return r, fmt.Errorf("%s, round %d: %w", server.Name, round, err)
+		}
+	}
+	if server.storms() && cfg.Storm > 0 {
+		err := perform(ctx, cfg, server, func(p *performance) (err error) {
+			r.Storm, err = p.storm(ctx, server.Kind == Accept)
+			return err
+		})
+		if err != nil {
+			return r, fmt.Errorf("%s, round %d, storm: %w", server.Name, round, err)
+		}
+	}
+	return r, nil
+}
+
+// perform starts a server, does something to it, and stops it.
+func perform(ctx context.Context, cfg Config, server Server, do func(*performance) error) error {
 	s := &stage{cfg: cfg, dir: filepath.Join(cfg.Work, "run-"+server.Name)}
 	if err := errors.Join(os.RemoveAll(s.dir), os.MkdirAll(s.dir, 0o777)); err != nil {
-		return r, err
+		return err
 	}
 	defer s.stop()
 	address, target, err := server.start(ctx, s)
 	if err != nil {
-		return r, err
+		return err
 	}
-	p := &performance{stage: s, address: address, path: server.path, target: target}
-	if err := p.all(ctx, &r); err != nil {
-		return r, fmt.Errorf("%s, round %d: %w", server.Name, round, err)
-	}
-	return r, nil
+	return do(&performance{stage: s, address: address, path: server.path, target: target})
 }
 
 // performance is a round's course.

@@ -21,6 +21,9 @@ const (
 	Floor Kind = "floor" // what one event a send can cost at the least
 	Peer  Kind = "peer"
 	Ours  Kind = "ours"
+	// Accept takes clients and gives them nothing: what a storm costs at the
+	// least.
+	Accept Kind = "accept"
 )
 
 // Server is a server under test.
@@ -34,15 +37,19 @@ type Server struct {
 	start func(context.Context, *stage) (address, target string, err error)
 }
 
-// Servers returns all servers under test: the floor, the peers, ours.
+// storms says whether a server is part of the comparison of storms.
+func (s Server) storms() bool { return s.Kind == Accept || s.Kind == Ours }
+
+// Servers returns all servers under test: the floors, the peers, ours.
 func Servers() []Server {
 	return []Server{
 		{Name: "floor", Label: "C loop of send(), an event a call", Kind: Floor, path: "/events", build: buildFloor, start: startFloor},
-		goPeer("nethttp", "net/http, goroutine and channel per client", "/events"),
-		goPeer("gosse", "tmaxmax/go-sse 0.12", "/events"),
-		goPeer("r3labs", "r3labs/sse 2.10", "/events?stream=bench"),
-		goPeer("mercure", "Mercure 0.22 (Go library)", "/.well-known/mercure?topic=bench"),
-		goPeer("centrifuge", "Centrifuge 0.40 (Go library)", "/events?cf_connect=%7B%22id%22%3A1%2C%22connect%22%3A%7B%7D%7D"),
+		goServer(Accept, "accept", "net/http accept, parse and Hijack alone", "/events"),
+		goServer(Peer, "nethttp", "net/http, goroutine and channel per client", "/events"),
+		goServer(Peer, "gosse", "tmaxmax/go-sse 0.12", "/events"),
+		goServer(Peer, "r3labs", "r3labs/sse 2.10", "/events?stream=bench"),
+		goServer(Peer, "mercure", "Mercure 0.22 (Go library)", "/.well-known/mercure?topic=bench"),
+		goServer(Peer, "centrifuge", "Centrifuge 0.40 (Go library)", "/events?cf_connect=%7B%22id%22%3A1%2C%22connect%22%3A%7B%7D%7D"),
 		{Name: "nchan", Label: "Nchan of Debian (nginx)", Kind: Peer, path: "/events", build: fetchNchan, start: startNchan},
 		{Name: "livemap", Label: "livemap serve, through Kafka", Kind: Ours, path: "/v1/events?topics=" + oursTopic, build: buildOurs, start: startOurs},
 	}
@@ -110,11 +117,11 @@ func freePorts(n int) ([]netip.AddrPort, error) {
 	return free, nil
 }
 
-// goPeer is a server of this module: it listens for clients at one address and
+// goServer is a server of this module: it listens for clients at one address and
 // for events, a line each, at another.
-func goPeer(name, label, path string) Server {
+func goServer(kind Kind, name, label, path string) Server {
 	return Server{
-		Name: name, Label: label, Kind: Peer, path: path,
+		Name: name, Label: label, Kind: kind, path: path,
 		build: func(ctx context.Context, c Config) error {
 			return command(ctx, filepath.Join(c.Root, "bench"), "go", "build", "-o", filepath.Join(c.Work, name), "./servers/"+name)
 		},

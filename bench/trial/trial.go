@@ -45,7 +45,8 @@ func Run(ctx context.Context, c Config) ([]Result, error) {
 			results = append(results, r)
 			c.Logger.Info("measured", "server", s.Name, "round", round+1, "connected", r.Connected,
 				"idle_kib", r.IdleKiB, "after_kib", r.AfterKiB, "cpu_us", r.Quiet.CPUMicros, "p99_ms", r.Quiet.P99,
-				"overload_per_s", r.Overload.PerSecond(), "overload_p99_ms", r.Overload.P99)
+				"overload_per_s", r.Overload.PerSecond(), "overload_p99_ms", r.Overload.P99,
+				"storm_back", r.Storm.Back, "storm_cpu_us", r.Storm.CPUMicros)
 		}
 	}
 	return results, errors.Join(errs...)
