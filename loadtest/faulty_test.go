@@ -81,7 +81,7 @@ func startFaulty(t *testing.T, seed uint64, records int) *faultyServer {
 	return s
 }
 
-// stop ends the server and waits for all of it.
+// stop ends the server and waits for all of it. It may be called twice.
 func (s *faultyServer) stop() {
 	s.listen.Close()
 	s.mu.Lock()

@@ -27,6 +27,7 @@ func TestFaultsAreFound(t *testing.T) {
 			report := untilAllRead(t, s, Config{
 				URL: s.url(), Token: "secret", Connections: clients, Duration: time.Minute, Loops: 1 + int(seed%3), Eager: true, StateTopics: []string{"metrics"},
 			})
+			s.stop() // what it injected is read below
 			got := report.Counts
 			for _, c := range []Count{Lost, Duplicated, Reordered, Superseded, GapSlow, Missed, ClosedByServer, Status5xx, BadAnswer} {
 				if got[c] != s.faults[c] {
