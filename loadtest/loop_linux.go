@@ -189,8 +189,10 @@ func (l *loop) handOver() {
 // collectNow gives the measurements of this moment away.
 func (l *loop) collectNow() { l.collector.take(l.number, l.meter, l.now) }
 
-// closeAll ends all connections and books.
+// closeAll ends all connections and books. That is not part of what is measured:
+// the last interval shows the clients that were there.
 func (l *loop) closeAll() {
+	connected := l.connected
 	for i := range l.clients {
 		c := &l.clients[i]
 		if c.state != idle && c.state != done {
@@ -199,6 +201,7 @@ func (l *loop) closeAll() {
 		}
 		l.startOver(c, true)
 	}
+	l.connected = connected
 	l.collectNow()
 	unix.Close(l.epoll)
 	l.wakeMu.Lock()

@@ -43,8 +43,8 @@ func (p *plot) svg() template.HTML {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<figure><figcaption>%s%s</figcaption><svg viewBox="0 0 %g %g" role="img" aria-label="%s">`,
 		html.EscapeString(p.title), p.legend(), plotWidth, plotHeight, html.EscapeString(p.title))
-	low, high := p.yRange()
-	for _, y := range p.yTicks(low, high) {
+	low, high, ticks := p.yAxis()
+	for _, y := range ticks {
 		at := p.yAt(y, low, high)
 		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/><text x="%.1f" y="%.1f" text-anchor="end">%s</text>`,
 			plotLeft, plotWidth-plotRight, at, at, plotLeft-6, at+4, html.EscapeString(p.yLabel(y)))
@@ -111,9 +111,9 @@ func (p *plot) yAt(y, low, high float64) float64 {
 	return plotHeight - plotBottom - (y-low)/(high-low)*(plotHeight-plotTop-plotBottom)
 }
 
-// yRange returns where the y axis begins and ends.
-func (p *plot) yRange() (low, high float64) {
-	low, high = math.Inf(1), math.Inf(-1)
+// yAxis returns where the y axis begins and ends, and what is marked on it.
+func (p *plot) yAxis() (low, high float64, ticks []float64) {
+	low, high = math.Inf(1), 1
 	for _, s := range p.lines {
 		for _, v := range s.y {
 			if !math.IsNaN(v) {
@@ -122,15 +122,19 @@ func (p *plot) yRange() (low, high float64) {
 		}
 	}
 	if p.log {
-		low, high = max(low, 1), max(high, 1)
-		if math.IsInf(low, 1) {
-			low, high = 1, 1
+		low = math.Pow(10, math.Floor(math.Log10(max(min(low, high), 1))))
+		high = max(math.Pow(10, math.Ceil(math.Log10(high))), low*10)
+		for y := low; y <= high*1.001; y *= 10 {
+			ticks = append(ticks, y)
 		}
-		low, high = math.Pow(10, math.Floor(math.Log10(low))), math.Pow(10, math.Ceil(math.Log10(high)))
-		return low, max(high, low*10)
+		return low, high, ticks
 	}
-	step := tickStep(max(high, 1))
-	return 0, math.Ceil(max(high, 1)/step) * step
+	step := tickStep(high)
+	high = math.Ceil(high/step) * step
+	for y := 0.0; y <= high*1.001; y += step {
+		ticks = append(ticks, y)
+	}
+	return 0, high, ticks
 }
 
 // tickStep returns a round distance that divides an axis into two to five parts.
@@ -143,21 +147,6 @@ func tickStep(high float64) float64 {
 		return unit
 	}
 	return unit / 2
-}
-
-func (p *plot) yTicks(low, high float64) []float64 {
-	var ticks []float64
-	if p.log {
-		for y := low; y <= high*1.001; y *= 10 {
-			ticks = append(ticks, y)
-		}
-		return ticks
-	}
-	step := tickStep(max(high, 1))
-	for y := 0.0; y <= high*1.001; y += step {
-		ticks = append(ticks, y)
-	}
-	return ticks
 }
 
 // short writes a number for an axis.

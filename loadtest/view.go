@@ -69,14 +69,17 @@ func (v *View) draw(s Snapshot, rate func(Count) float64) {
 
 // micros writes a latency for people: three digits.
 func micros(us int64) string {
+	value, unit := float64(us)/1e3, "ms"
 	switch {
 	case us < 1000:
 		return fmt.Sprintf("%dus", us)
-	case us < 1_000_000:
-		return fmt.Sprintf("%.3gms", float64(us)/1e3)
-	default:
-		return fmt.Sprintf("%.3gs", float64(us)/1e6)
+	case us >= 999_500:
+		value, unit = float64(us)/1e6, "s"
 	}
+	if value >= 99.95 {
+		return fmt.Sprintf("%.0f%s", value, unit)
+	}
+	return fmt.Sprintf("%.3g%s", value, unit)
 }
 
 // grouped writes a number with a comma between each three digits.
