@@ -29,7 +29,7 @@ test: setup ## everything: race detector, real Kafka, the oracle, the page in Ch
 fuzz: ## run every fuzz target for FUZZTIME
 	ci/fuzz $(FUZZTIME)
 
-bench: setup ## measure beside other servers, pinned: ten minutes with nothing else running
+bench: setup ## measure beside other servers, pinned: eleven minutes, with nothing else running
 	go -C bench run . -rounds $(ROUNDS) -only '$(ONLY)' -docs ../docs/measurements.md
 
 clean: ## remove what was built; .cache stays, for it was fetched

@@ -50,7 +50,7 @@ const (
 	rest         = time.Second      // after the warm-up
 	connectStill = 15 * time.Second // without a new connection, the swarm has what it gets
 	eventsStill  = 3 * time.Second  // without an event, no more will come
-	overloadLead = 2 * time.Second  // of overload before it is measured
+	overloadLead = 5 * time.Second  // of overload before it is measured: until the queues of clients are full
 )
 
 var errNobody = errors.New("no client was served")
