@@ -47,3 +47,8 @@ type client struct {
 	lastRecord uint64 // hash of the id of the last record
 	cells      []cell
 }
+
+// isSlow spreads a share of slow clients evenly over all.
+func isSlow(i int, share float64) bool {
+	return int(float64(i+1)*share) > int(float64(i)*share)
+}

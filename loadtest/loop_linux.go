@@ -84,11 +84,6 @@ func newLoop(number int, c *Config, t *target, l *ledger, col *collector, start 
 	return lp, nil
 }
 
-// isSlow spreads a share of slow clients evenly over all.
-func isSlow(i int, share float64) bool {
-	return int(float64(i+1)*share) > int(float64(i)*share)
-}
-
 // global returns the number of a client among those of all loops.
 func (l *loop) global(i int) int { return i*l.config.Loops + l.number }
 
