@@ -89,10 +89,11 @@ func (p *posts) Close() error {
 }
 
 // kafka produces as a service with an eye on latency would: every record goes
-// at once, acknowledged by all replicas.
+// at once, acknowledged by all replicas, and the next does not wait for that.
 type kafka struct {
 	client *kgo.Client
 	topic  string
+	failed chan error // the first failure
 }
 
 func openKafka(broker, topic string) (Target, error) {
@@ -103,18 +104,37 @@ func openKafka(broker, topic string) (Target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("target: %w", err)
 	}
-	return &kafka{client: client, topic: topic}, nil
+	return &kafka{client: client, topic: topic, failed: make(chan error, 1)}, nil
 }
 
 func (k *kafka) Publish(ctx context.Context, event []byte) error {
-	return k.client.ProduceSync(ctx, &kgo.Record{Topic: k.topic, Value: event}).FirstErr()
+	select {
+	case err := <-k.failed:
+		return err
+	default:
+	}
+	k.client.Produce(ctx, &kgo.Record{Topic: k.topic, Value: bytes.Clone(event)}, func(_ *kgo.Record, err error) {
+		if err != nil {
+			select {
+			case k.failed <- err:
+			default: // one is enough
+			}
+		}
+	})
+	return nil
 }
 
 func (k *kafka) Close() error {
 	defer k.client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), handOver)
 	defer cancel()
-	return k.client.Flush(ctx)
+	err := k.client.Flush(ctx)
+	select {
+	case failed := <-k.failed:
+		err = errors.Join(err, failed)
+	default:
+	}
+	return err
 }
 
 // CreateTopic makes a topic of one partition, unless it is there.

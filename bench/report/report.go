@@ -134,12 +134,12 @@ func (r Report) faults(server string) string {
 // come back to.
 func (r Report) storms() string {
 	var clients, back int
-	var missing, again int64
+	var lost, again int64
 	var seconds []float64
 	for _, result := range r.Results {
 		if st := result.Storm; result.Server == ours && st.Clients > 0 {
 			clients, back = clients+st.Clients, back+st.Back
-			missing, again = missing+st.Missing+st.Owed-st.Got+st.Again, again+st.Again
+			lost, again = lost+st.Owed-st.Got+st.Again, again+st.Again
 			seconds = append(seconds, st.Seconds)
 		}
 	}
@@ -147,7 +147,7 @@ func (r Report) storms() string {
 		return ""
 	}
 	return fmt.Sprintf("\nStorm: of %d clients that were cut off at once, over all rounds, %d came back and were served from their id, within %s s; %d events were lost, %d came twice.\n",
-		clients, back, stats.Of(seconds...).Format(1), missing, again)
+		clients, back, stats.Of(seconds...).Format(1), lost, again)
 }
 
 // Text returns the table, the ratios and what was done, in Markdown.

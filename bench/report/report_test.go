@@ -121,3 +121,29 @@ func add(t *testing.T, file, text string) {
 		t.Fatal(err)
 	}
 }
+
+func TestStormIsTold(t *testing.T) {
+	r := sample()
+	if strings.Contains(r.Text(), "Storm:") {
+		t.Error("a storm is told that was none")
+	}
+	r.Results = append(r.Results, trial.Result{Server: "accept", Round: 1, Storm: trial.Storm{Clients: 10, Back: 10, Seconds: 1, CPUMicros: 50}})
+	for i := range r.Results {
+		if r.Results[i].Server == "livemap" && r.Results[i].Round == 1 {
+			r.Results[i].Storm = trial.Storm{Clients: 10, Back: 9, Seconds: 2, CPUMicros: 60, Owed: 50, Got: 45, Again: 0}
+		}
+	}
+	text := r.Text()
+	for _, want := range []string{
+		"of 10 clients that were cut off at once, over all rounds, 9 came back",
+		"within 2.0 s; 5 events were lost, 0 came twice",
+		"| storm: CPU per client that comes back over accept, parse and Hijack alone | 1.20 | at most 1.30 |",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "| net/http accept") {
+		t.Error("a server without events has a row")
+	}
+}
