@@ -391,13 +391,3 @@ func testClassification() *Classification {
 	}
 	return NewClassification(entries)
 }
-
-// oracleOf runs a whole stream through an oracle.
-func oracleOf(t *testing.T, s *stream) *oracle {
-	t.Helper()
-	o := newOracle(s)
-	for _, e := range s.events {
-		o.tell(e)
-	}
-	return o
-}

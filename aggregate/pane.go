@@ -32,11 +32,11 @@ type openPane struct {
 }
 
 // at returns the cell of a scope.
-func (p *pane) at(id scopeID) *cell {
-	if int(id) >= len(p.cells) {
-		p.cells = append(p.cells, make([]cell, int(id)+1-len(p.cells))...)
+func (q *pane) at(id scopeID) *cell {
+	if int(id) >= len(q.cells) {
+		q.cells = append(q.cells, make([]cell, int(id)+1-len(q.cells))...)
 	}
-	return &p.cells[id]
+	return &q.cells[id]
 }
 
 func (o *openPane) noteOffset(partition int32, offset int64) {
