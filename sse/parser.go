@@ -17,6 +17,9 @@ const maxRetryDigits = 9
 // limit. What follows cannot be read: the connection is of no more use.
 var ErrEventTooLarge = errors.New("sse: event is larger than the limit")
 
+// unnamed is the name of events without one.
+var unnamed = []byte("message")
+
 // Event is one dispatched event. Its slices are valid only during the call
 // that hands it over.
 type Event struct {
@@ -45,6 +48,7 @@ type Parser struct {
 	hasID   bool   // the event being read has an id line
 	retry   int    // milliseconds
 	hasData bool
+	event   Event // handed over; here because a local one would be allocated for each call of emit
 
 	started bool // the first line was seen: no byte order mark any more
 	afterCR bool // the last byte was a CR: a following LF belongs to it
@@ -65,7 +69,7 @@ func (p *Parser) Parse(b []byte, emit func(*Event)) error {
 				continue
 			}
 		}
-		end := bytes.IndexAny(b, "\r\n")
+		end := lineEnd(b)
 		if end < 0 {
 			if err := p.check(len(b)); err != nil {
 				return err
@@ -81,6 +85,20 @@ func (p *Parser) Parse(b []byte, emit func(*Event)) error {
 		b = b[end+1:]
 	}
 	return nil
+}
+
+// lineEnd returns the index of the first CR or LF, or -1. Two searches for a
+// byte are quicker than one for either.
+func lineEnd(b []byte) int {
+	end := bytes.IndexByte(b, '\n')
+	before := b
+	if end >= 0 {
+		before = b[:end]
+	}
+	if cr := bytes.IndexByte(before, '\r'); cr >= 0 {
+		return cr
+	}
+	return end
 }
 
 // LastEventID returns the id to send as Last-Event-ID when reconnecting: that
@@ -161,11 +179,11 @@ func (p *Parser) field(line []byte) {
 func (p *Parser) dispatch(emit func(*Event)) {
 	p.lastID = append(p.lastID[:0], p.id...)
 	if p.hasData {
-		e := Event{Name: p.name, Data: p.data[:len(p.data)-1], ID: p.lastID, HasID: p.hasID}
-		if len(e.Name) == 0 {
-			e.Name = []byte("message")
+		p.event = Event{Name: p.name, Data: p.data[:len(p.data)-1], ID: p.lastID, HasID: p.hasID}
+		if len(p.name) == 0 {
+			p.event.Name = unnamed
 		}
-		emit(&e)
+		emit(&p.event)
 	}
 	p.clear()
 }
