@@ -32,6 +32,9 @@ func WaitReady(ctx context.Context, c Config) error {
 		if err == nil {
 			return nil
 		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("wait for kafka %s: %w", addrs, ctx.Err())
+		}
 		if isRefused(err) {
 			return fmt.Errorf("kafka %s: %w", addrs, err)
 		}

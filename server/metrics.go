@@ -30,7 +30,12 @@ func newMetrics() *metrics {
 
 func (m *metrics) shed(r hub.CloseReason) { m.sheds[r].Inc() }
 
-// Collectors returns the metrics of the server and its hub for registration.
+// Collectors returns the metrics of the server, its hub and its connection to
+// Kafka for registration.
 func (s *Server) Collectors() []prometheus.Collector {
-	return append(s.hub.Collectors(), s.metrics.all...)
+	all := append(s.hub.Collectors(), s.metrics.all...)
+	if m := s.config.Kafka.Metrics; m != nil {
+		all = append(all, m)
+	}
+	return all
 }

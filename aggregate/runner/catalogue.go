@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -32,8 +33,13 @@ type catalogue struct {
 	loaded  *aggregate.Classification
 }
 
-// newCatalogue reads the classification at address, a file:// URL. The first
-// read must succeed: a wrong path is an error of configuration.
+// ErrClassification is returned by Run when the classification cannot be read
+// at the start. Later changes that cannot be read leave the one in force.
+var ErrClassification = errors.New("classification cannot be used")
+
+// newCatalogue returns the catalogue of the files at address, a file:// URL,
+// without reading them yet. The first read must succeed: a wrong path is an
+// error of configuration.
 func newCatalogue(address string) (*catalogue, error) {
 	if address == "" {
 		return &catalogue{}, nil
@@ -43,15 +49,26 @@ func newCatalogue(address string) (*catalogue, error) {
 		return nil, fmt.Errorf("classification %q: allowed: file:///path/of/a/file.parquet or of a folder of such files", address)
 	}
 	c := &catalogue{path: u.Path}
-	files, version, err := c.files()
-	if err != nil {
+	if _, _, err := c.files(); err != nil {
 		return nil, fmt.Errorf("classification %q: %w", address, err)
 	}
-	if c.loaded, err = readClassification(files); err != nil {
-		return nil, fmt.Errorf("classification %q: %w", address, err)
+	return c, nil
+}
+
+// load reads the classification for the first time.
+func (c *catalogue) load() error {
+	if c.path == "" {
+		return nil
+	}
+	files, version, err := c.files()
+	if err == nil {
+		c.loaded, err = readClassification(files)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrClassification, c.path, err)
 	}
 	c.version = version
-	return c, nil
+	return nil
 }
 
 // current returns the classification in force, nil if there is none.

@@ -11,7 +11,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -26,8 +25,9 @@ const (
 	flushEvery   = 100 * time.Millisecond // between two transactions
 	beatEvery    = time.Second            // between two leader records when nothing else is written
 	standbyAfter = 3 * time.Second        // silence of the checkpoint after which a standby takes over
+	tellEvery    = 30 * time.Second       // between two log lines with counts
 	retryFirst   = 200 * time.Millisecond // wait before a session is begun again, doubling
-	retryMost    = 5 * time.Second
+	retryMost    = 2 * time.Second        // shorter than standbyAfter: a leader is back before a standby gives it up
 )
 
 // transactionalID is what fences a second writer of the same cluster.
@@ -37,8 +37,14 @@ const transactionalID = "livemap-aggregate"
 // the checkpoint, with room for its key and framing.
 const maxRecordBytes = 2 << 20
 
-// ErrTakenOver is returned by Run when another aggregator now writes.
-var ErrTakenOver = errors.New("another aggregator has taken over; only one may write")
+// Errors of Run that callers branch on.
+var (
+	// ErrTakenOver: another aggregator of the same instance name now writes.
+	ErrTakenOver = errors.New("another aggregator of the same instance name has taken over; only one may write")
+	// ErrCheckpoint: the checkpoint cannot be loaded. Trying again would not
+	// help, and going on without it would write wrong figures.
+	ErrCheckpoint = errors.New("the checkpoint cannot be used")
+)
 
 // Config says what is aggregated, from where, and by whom.
 type Config struct {
@@ -69,7 +75,7 @@ const day = 24 * time.Hour
 
 // OrdersTopic returns the topic that orders are read from.
 func OrdersTopic(partitions int32) kafka.TopicSpec {
-	return kafka.TopicSpec{Name: feed.TopicOrders, Kind: feed.Log, Partitions: partitions, Retention: 7 * day, RetentionBytes: 4 << 30, MaxMessageBytes: maxRecordBytes}
+	return kafka.TopicSpec{Name: feed.TopicOrders, Kind: feed.Log, Partitions: partitions, Retention: 7 * day, RetentionBytes: 4 << 30, MaxMessageBytes: maxRecordBytes, AppendTime: true}
 }
 
 // Topics returns the topics that the aggregator reads and writes.
@@ -127,7 +133,7 @@ type runner struct {
 	metrics *Metrics
 
 	// Owned by the goroutine of run.
-	topicID [16]byte // UUID of the topic orders, as the checkpoint has it; zero: not known
+	topicID topicID // of the topic orders, as the checkpoint has it
 }
 
 func (r *runner) run(ctx context.Context) error {
@@ -141,20 +147,28 @@ func (r *runner) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := products.load(); err != nil {
+		return err
+	}
 	if err := r.standBy(ctx); err != nil {
+		return err
+	}
+	// Whoever could not load the checkpoint must not fence the one who can: a
+	// second process with a changed setting would end both.
+	if _, err := r.restore(ctx); err != nil {
 		return err
 	}
 	wait := retryFirst
 	for {
 		began := time.Now()
 		err := r.session(ctx, products)
-		if errors.Is(err, kafka.ErrFenced) {
-			if taken, checkErr := r.takenOver(ctx); checkErr == nil && taken {
-				return fmt.Errorf("%w: %w", ErrTakenOver, err)
-			}
-		}
-		if ctx.Err() != nil || errors.Is(err, errUnusableCheckpoint) {
+		if ctx.Err() != nil || errors.Is(err, ErrCheckpoint) {
 			return err
+		}
+		if errors.Is(err, kafka.ErrFenced) {
+			if err := r.giveWay(ctx); err != nil {
+				return err
+			}
 		}
 		if time.Since(began) > retryMost {
 			wait = retryFirst

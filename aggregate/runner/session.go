@@ -12,10 +12,6 @@ import (
 	"livemap/orders"
 )
 
-// errUnusableCheckpoint marks a checkpoint that cannot be loaded: trying again
-// would not help, and going on without it would write wrong figures.
-var errUnusableCheckpoint = errors.New("the checkpoint cannot be used")
-
 // session is one life of an aggregator: from the checkpoint until a fault. All
 // of it belongs to one goroutine.
 type session struct {
@@ -30,6 +26,9 @@ type session struct {
 	pending   []kafka.Record  // dead and late orders of the next transaction
 	lastFlush time.Time
 	lastBeat  time.Time
+	unread    int64           // records that were no order, since the counts were last logged
+	told      time.Time       // when the counts were last logged
+	toldStats aggregate.Stats // and what they were
 }
 
 // session loads the checkpoint and aggregates until a fault or the end of ctx.
@@ -59,20 +58,9 @@ func (r *runner) session(ctx context.Context, products *catalogue) error {
 // it has to read again.
 func (s *session) load(ctx context.Context) error {
 	began := time.Now()
-	state := aggregate.NewState()
-	_, err := kafka.ReadState(ctx, s.cfg.Kafka, feed.TopicCheckpoint, func(rec kafka.Record) error {
-		if string(rec.Key) == leaderKey {
-			return nil
-		}
-		state.Apply(aggregate.Change{Key: string(rec.Key), Value: rec.Value})
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("load checkpoint: %w", err)
-	}
-	if s.agg, err = aggregate.Restore(s.cfg.Aggregate, state); err != nil {
-		return fmt.Errorf("%w (topic %s): %w; restore the topic or the settings it was written with, or delete it to begin all figures anew",
-			errUnusableCheckpoint, feed.TopicCheckpoint, err)
+	var err error
+	if s.agg, err = s.restore(ctx); err != nil {
+		return err
 	}
 	s.agg.SetClassification(s.products.current())
 	offsets := map[int32]int64{}
@@ -83,8 +71,28 @@ func (s *session) load(ctx context.Context) error {
 		s.backlog.parts[p].replayUntil = at.Next
 	}
 	s.reader, err = kafka.NewReader(kafka.ReaderConfig{Config: s.cfg.Kafka, Topic: feed.TopicOrders, Offsets: offsets})
-	s.log.Info("aggregating", "checkpoint_records", state.Len(), "partitions", len(offsets), "loaded_in", time.Since(began).Round(time.Millisecond))
+	s.log.Info("aggregating", "partitions", len(offsets), "loaded_in", time.Since(began).Round(time.Millisecond))
 	return err
+}
+
+// restore builds an aggregator from the checkpoint as it now stands.
+func (r *runner) restore(ctx context.Context) (*aggregate.Aggregator, error) {
+	state := aggregate.NewState()
+	_, err := kafka.ReadState(ctx, r.cfg.Kafka, feed.TopicCheckpoint, func(rec kafka.Record) error {
+		if string(rec.Key) != leaderKey {
+			state.Apply(aggregate.Change{Key: string(rec.Key), Value: rec.Value})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read checkpoint: %w", err)
+	}
+	agg, err := aggregate.Restore(r.cfg.Aggregate, state)
+	if err != nil {
+		return nil, fmt.Errorf("%w (topic %s): %w; restore the topic or the settings it was written with, or delete it to begin all figures anew",
+			ErrCheckpoint, feed.TopicCheckpoint, err)
+	}
+	return agg, nil
 }
 
 // step fetches, aggregates for at most flushEvery, and commits.
@@ -105,9 +113,36 @@ func (s *session) step(ctx context.Context) error {
 		return fmt.Errorf("flush: %w", err)
 	}
 	s.metrics.observe(s.agg, now)
+	s.tell(now)
 	err = s.commit(ctx, &out)
 	s.lastFlush = time.Now() // not before: a slow commit would leave no time to aggregate
 	return err
+}
+
+// tell logs what became of the orders since the last time, if anything did not
+// go into the figures.
+func (s *session) tell(now time.Time) {
+	if now.Sub(s.told) < tellEvery {
+		return
+	}
+	s.told = now
+	stats, args := s.agg.Stats(), []any{}
+	for _, v := range aggregate.Verdicts() {
+		if n := stats.Verdicts[v] - s.toldStats.Verdicts[v]; n > 0 && v != aggregate.Accepted && v != aggregate.Replayed {
+			args = append(args, v.String(), n)
+		}
+	}
+	if n := s.unread; n > 0 {
+		args = append(args, "unreadable", n)
+		s.unread = 0
+	}
+	if n := stats.UnitsLeftOut - s.toldStats.UnitsLeftOut; n > 0 {
+		args = append(args, "units_left_out_of_trending", n)
+	}
+	s.toldStats = stats
+	if len(args) > 0 {
+		s.log.Info("orders that were not simply counted", args...)
+	}
 }
 
 // fetch takes over what the reader has; it waits only while there is nothing
@@ -154,7 +189,7 @@ func (s *session) recognize() error {
 	}
 	if s.topicID != [16]byte{} && len(s.handled) > 0 {
 		return fmt.Errorf("%w: topic %s was deleted and made again since it was written; delete the topic %s too, to begin all figures anew",
-			errUnusableCheckpoint, feed.TopicOrders, feed.TopicCheckpoint)
+			ErrCheckpoint, feed.TopicOrders, feed.TopicCheckpoint)
 	}
 	s.topicID = id
 	return nil
@@ -209,15 +244,36 @@ func (s *session) order(rec *kafka.Record, now orders.Time) {
 	case verdict.Dead():
 		s.dead(rec, verdict.String(), deadDetail(verdict, o, rec))
 	case verdict == aggregate.Late:
-		s.pending = append(s.pending, kafka.Record{Topic: feed.TopicOrdersLate, At: rec.At, Key: rec.Key, Value: rec.Value, Headers: rec.Headers})
+		s.pending = append(s.pending, lateRecord(rec))
 	}
 }
+
+// lateRecord returns the record that keeps a late order: as it was, but for
+// what of its key and headers exceeds maxLateBytes. Its value is an order and so
+// at most orders.MaxRecordBytes; with the rest bounded too the topic takes it,
+// whatever the topic orders takes.
+func lateRecord(rec *kafka.Record) kafka.Record {
+	late := kafka.Record{Topic: feed.TopicOrdersLate, At: rec.At, Key: rec.Key, Value: rec.Value}
+	late.Key = late.Key[:min(len(late.Key), maxLateBytes)]
+	room := maxLateBytes
+	for _, h := range rec.Headers {
+		if room -= len(h.Key) + len(h.Value); room < 0 {
+			break
+		}
+		late.Headers = append(late.Headers, h)
+	}
+	return late
+}
+
+// maxLateBytes bounds the key, and all headers, of a late order.
+const maxLateBytes = 64 << 10
 
 func (s *session) unreadable(rec *kafka.Record, err error) {
 	s.agg.Advance(rec.Partition, rec.Offset+1)
 	if rec.Offset < s.handled[rec.Partition] {
 		return // kept before the restart
 	}
+	s.unread++
 	reason := string(orders.Malformed)
 	var invalid *orders.Invalid
 	if errors.As(err, &invalid) {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"livemap/aggregate"
 	"livemap/aggregate/runner"
 	"livemap/orders"
@@ -16,7 +18,8 @@ import (
 type aggregateCmd struct {
 	kafkaFlags
 	aggregateFlags
-	Instance string `help:"Name of this process. Its successor of the same name takes over at once; without a name a successor waits until the checkpoint has been silent for 3 s." placeholder:"NAME"`
+	AdminListen string `help:"Address of /healthz and /metrics, such as 127.0.0.1:9091; \"off\" for none." default:"off"`
+	Instance    string `help:"Name of this process. Its successor of the same name takes over at once; without a name a successor waits until the checkpoint has been silent for 3 s." placeholder:"NAME"`
 }
 
 // aggregateFlags are the settings of the aggregation.
@@ -81,11 +84,21 @@ func (c *aggregateCmd) Run(e env) error {
 	if err := errors.Join(err, cfg.Validate()); err != nil {
 		return usage(err)
 	}
-	return runAggregator(e.ctx, cfg)
+	group, ctx := errgroup.WithContext(e.ctx)
+	group.Go(func() error {
+		return serveAdmin(ctx, c.AdminListen, append(cfg.Metrics.Collectors(), cfg.Kafka.Metrics)...)
+	})
+	group.Go(func() error { return runAggregator(ctx, cfg) })
+	return group.Wait()
 }
 
-// runAggregator runs the aggregator; a topic of the wrong kind is a matter of
+// runAggregator runs the aggregator. Topics of the wrong kind, a classification
+// that cannot be read and a checkpoint of other settings are matters of
 // configuration.
 func runAggregator(ctx context.Context, cfg runner.Config) error {
-	return kafkaError(runner.Run(ctx, cfg))
+	err := runner.Run(ctx, cfg)
+	if errors.Is(err, runner.ErrClassification) || errors.Is(err, runner.ErrCheckpoint) {
+		return usage(err)
+	}
+	return kafkaError(err)
 }

@@ -15,6 +15,7 @@ import (
 
 	"livemap/aggregate"
 	"livemap/aggregate/runner"
+	"livemap/feed"
 	"livemap/kafka"
 	"livemap/orders"
 	"livemap/orders/pacer"
@@ -24,6 +25,12 @@ import (
 // demoHistory is how much of the past a first start invents, so that the map
 // begins with a trend and a history instead of an empty page.
 const demoHistory = 10 * time.Minute
+
+// What the demo keeps of each log topic: enough for the last hour.
+const (
+	demoRetention      = 2 * time.Hour
+	demoRetentionBytes = 512 << 20
+)
 
 // demoCmd runs everything in one process.
 type demoCmd struct {
@@ -51,6 +58,9 @@ func (c *demoCmd) Run(e env) error {
 	if e.log.Enabled(e.ctx, slog.LevelDebug) {
 		log = e.log
 	}
+	if err := canListen(e.ctx, "listen", c.Listen); err != nil {
+		return err
+	}
 	broker, err := openLog(log, "127.0.0.1:0", dir, false)
 	if err != nil {
 		return err
@@ -62,7 +72,7 @@ func (c *demoCmd) Run(e env) error {
 // Every part has the log for itself to find out when it may begin.
 func (c *demoCmd) run(e env, log *slog.Logger, addr, dir string) error {
 	k := kafka.Config{Brokers: []string{addr}, ClientID: "livemap", Logger: log, Metrics: kafka.NewMetrics()}
-	if err := kafka.EnsureTopics(e.ctx, k, runner.Topics(1)...); err != nil {
+	if err := kafka.EnsureTopics(e.ctx, k, demoTopics()...); err != nil {
 		return kafkaError(err)
 	}
 	now := orders.TimeOf(time.Now())
@@ -98,6 +108,20 @@ func (c *demoCmd) run(e env, log *slog.Logger, addr, dir string) error {
 	})
 	group.Go(func() error { return serverError(s.Run(ctx)) })
 	return group.Wait()
+}
+
+// demoTopics are the topics of the demo: the aggregator's, kept so briefly that a
+// demo left running does not fill a disk.
+func demoTopics() []kafka.TopicSpec {
+	topics := runner.Topics(1)
+	for i := range topics {
+		t := &topics[i]
+		if t.Kind == feed.Log {
+			t.Retention = min(t.Retention, demoRetention)
+			t.RetentionBytes = min(t.RetentionBytes, demoRetentionBytes)
+		}
+	}
+	return topics
 }
 
 // firstStart returns where the totals begin: demoHistory before the first start

@@ -120,6 +120,9 @@ func openSynthetic(c *ordersCmd, start, now orders.Time, pace pacer.Config) (ord
 	case pace.Rate != pacer.ByArrival && pace.Rate != pacer.Max:
 		cfg.Rate, pace.Rate = float64(pace.Rate), pacer.ByArrival
 	}
+	if cfg.Start > now {
+		return nil, pace, fmt.Errorf("start %s: is in the future; synthetic orders begin now or in the past", cfg.Start)
+	}
 	if cfg.Start == 0 {
 		cfg.Start = now
 	}
