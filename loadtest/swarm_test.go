@@ -4,10 +4,11 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
 // TestFaultsAreFound: against a server that drops, repeats, delays and leaves out
@@ -82,7 +83,7 @@ func descriptors(t *testing.T) int {
 // descriptor and no goroutine is left.
 func TestNothingIsLeft(t *testing.T) {
 	for _, pattern := range []Pattern{Churn, Reconnect} {
-		before, goroutines := descriptors(t), runtime.NumGoroutine()
+		before, running := descriptors(t), goleak.IgnoreCurrent()
 		s := startFaulty(t, 7, 50)
 		report, err := Run(t.Context(), Config{
 			URL: s.url(), Token: "secret", Connections: 200, Ramp: 200 * time.Millisecond, Duration: 2 * time.Second, Loops: 2, Eager: true,
@@ -104,21 +105,8 @@ func TestNothingIsLeft(t *testing.T) {
 		if after := descriptors(t); after > before {
 			t.Errorf("%s: %d descriptors before, %d after", pattern, before, after)
 		}
-		awaitGoroutines(t, goroutines)
+		goleak.VerifyNone(t, running)
 	}
-}
-
-// awaitGoroutines waits for goroutines that are about to return.
-func awaitGoroutines(t *testing.T, most int) {
-	t.Helper()
-	for range 1000 {
-		if runtime.NumGoroutine() <= most {
-			return
-		}
-		runtime.Gosched()
-	}
-	stacks := make([]byte, 1<<16)
-	t.Errorf("%d goroutines before, now:\n%s", most, stacks[:runtime.Stack(stacks, true)])
 }
 
 func TestRunThatCannotBe(t *testing.T) {
