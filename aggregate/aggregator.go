@@ -3,7 +3,6 @@ package aggregate
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"livemap/orders"
 )
@@ -151,37 +150,6 @@ func (a *Aggregator) PartitionWatermark(partition int32) (at orders.Time, ok boo
 	}
 	at = a.marks.of(a.marks.parts[partition])
 	return at, at != noTime
-}
-
-// Ahead returns the partitions that have run more than Config.MaxAhead of event
-// time ahead of the watermark. Reading them should pause until they are not,
-// because their panes stay open until the slowest partition is there too.
-func (a *Aggregator) Ahead() []int32 {
-	from := a.marks.now
-	if from == noTime {
-		first, ok := a.panes.next(noSecond)
-		if !ok {
-			return nil
-		}
-		from = first.time()
-	}
-	var ahead []int32
-	limit := from + orders.Time(a.cfg.MaxAhead/time.Millisecond)
-	for i, p := range a.marks.parts {
-		if a.marks.of(p) > limit {
-			ahead = append(ahead, int32(i))
-		}
-	}
-	return ahead
-}
-
-// Pending returns about how many windows records the next Flush will write:
-// a reason to flush early while catching up.
-func (a *Aggregator) Pending() int {
-	if a.marks.now == noTime || a.slide.end == noSecond {
-		return len(a.out)
-	}
-	return len(a.out) + int(secondOf(a.marks.now)-a.slide.end)*a.scopes.len()
 }
 
 // Stats returns the counters and sizes.

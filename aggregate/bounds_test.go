@@ -14,12 +14,12 @@ import (
 func TestConfigValidateReportsAll(t *testing.T) {
 	t.Parallel()
 	err := Config{
-		Currency: "usd", Disorder: 2 * time.Hour, Lateness: 2 * time.Hour, Idle: -1, TotalSince: 1, EarlyInterval: -1,
-		TrendInterval: -1, MaxAhead: time.Second, MaxShopperPairs: -1, MaxProductCells: -1,
+		Currency: "usd", Disorder: 2 * time.Hour, Lateness: 2 * time.Hour, TotalSince: 1, EarlyInterval: -1,
+		TrendInterval: -1, MaxShopperPairs: -1, MaxProductCells: -1,
 	}.Validate()
 	for _, want := range []string{
-		`currency is "usd"`, "disorder is 2h", "lateness is 2h", "idle is -1ns", "total-since is 1970-01-01T00:00:00.001Z",
-		"early interval", "trend interval", "max ahead is 1s", "max shopper pairs", "max product cells",
+		`currency is "usd"`, "disorder is 2h", "lateness is 2h", "total-since is 1970-01-01T00:00:00.001Z",
+		"early interval", "trend interval", "max shopper pairs", "max product cells",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not mention %q", err, want)
@@ -28,7 +28,7 @@ func TestConfigValidateReportsAll(t *testing.T) {
 	if err := (Config{}).Validate(); err != nil {
 		t.Errorf("the zero Config: %v", err)
 	}
-	if err := (Config{Currency: "XTS", Rates: testRates()}).Validate(); err == nil {
+	if err := (Config{Currency: "CHF", Rates: testRates()}).Validate(); err == nil {
 		t.Error("a currency without rates is accepted")
 	}
 	if a, err := New(Config{Currency: "?"}); a != nil || err == nil {
@@ -186,11 +186,11 @@ func TestRanked(t *testing.T) {
 	}
 }
 
-// TestAheadAndUnknownWatermark: one partition far ahead of another is named,
-// and so are all that are far ahead of the first pane before any watermark.
-func TestAheadAndUnknownWatermark(t *testing.T) {
+// TestUnknownWatermark: the watermark is not known before every partition has
+// had an order.
+func TestUnknownWatermark(t *testing.T) {
 	t.Parallel()
-	a, err := New(Config{MaxAhead: time.Minute})
+	a, err := New(Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,23 +203,12 @@ func TestAheadAndUnknownWatermark(t *testing.T) {
 	add := func(partition int32, at orders.Time) {
 		a.Add(Input{Partition: partition, RecordTime: at, Now: at}, &orders.Order{ID: fmt.Sprint(at), At: at, Currency: "USD"})
 	}
-	ahead := func(want string) {
-		t.Helper()
-		if got := fmt.Sprint(a.Ahead()); got != want {
-			t.Errorf("ahead: %s, want %s", got, want)
-		}
-	}
-	ahead("[]")
 	add(0, startTime)
-	add(0, startTime+62_000)
-	ahead("[]")
 	add(0, startTime+62_001)
-	ahead("[0]")
 	if _, ok := a.Watermark(); ok {
 		t.Error("the watermark is known while a partition has had no order")
 	}
 	add(1, startTime+30_000)
-	ahead("[]")
 	if at, ok := a.Watermark(); !ok || at != startTime+28_000 {
 		t.Errorf("watermark %s, %t", at, ok)
 	}
@@ -228,6 +217,42 @@ func TestAheadAndUnknownWatermark(t *testing.T) {
 	}
 	if _, ok := a.PartitionWatermark(7); ok {
 		t.Error("an unknown partition has a watermark")
+	}
+}
+
+// TestIdleAtOnce: without patience a partition that is caught up stops holding
+// the watermark back with the next Flush.
+func TestIdleAtOnce(t *testing.T) {
+	t.Parallel()
+	a, err := New(Config{Idle: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.SetPartitions(2); err != nil {
+		t.Fatal(err)
+	}
+	a.Add(Input{RecordTime: startTime, Now: startTime}, &orders.Order{ID: "a", At: startTime, Currency: "USD"})
+	a.CaughtUp(1, true, startTime)
+	if _, err := a.Flush(startTime); err != nil {
+		t.Fatal(err)
+	}
+	if at, ok := a.Watermark(); !ok || at != startTime-2000 {
+		t.Errorf("watermark %s, %t, want that of partition 0", at, ok)
+	}
+}
+
+// TestCurrencies: what is no currency of the table is refused by name.
+func TestCurrencies(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"EUR", "JPY", "KWD", "CLF", "XCG"} {
+		if err := (Config{Currency: code}).Validate(); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, code := range []string{"XXX", "XTS", "XAU", "ABC", "EURO"} {
+		if err := (Config{Currency: code}).Validate(); err == nil || !strings.Contains(err.Error(), code) {
+			t.Errorf("%s: %v, want a refusal that names it", code, err)
+		}
 	}
 }
 

@@ -35,14 +35,13 @@ const (
 	DefaultIdle            = 5 * time.Second
 	DefaultEarlyInterval   = 250 * time.Millisecond
 	DefaultTrendInterval   = 5 * time.Second
-	DefaultMaxAhead        = 10 * time.Minute
 	DefaultMaxShopperPairs = 4_000_000
 	DefaultMaxProductCells = 8_000_000
 )
 
 // Config holds the settings of an [Aggregator]. The zero value of each field
-// means its default, except that Disorder and Lateness of exactly zero are
-// asked for with a negative value.
+// means its default; a Disorder, Lateness or Idle of exactly zero is asked for
+// with a negative value.
 type Config struct {
 	// Currency is what sales are converted to, ISO 4217; default USD.
 	Currency string
@@ -55,7 +54,8 @@ type Config struct {
 	// 60 s, negative: none; at most one hour. Beyond: Late.
 	Lateness time.Duration
 	// Idle is how long a partition that is caught up must be silent before it
-	// no longer holds the watermark back; default 5 s.
+	// no longer holds the watermark back; default 5 s, negative: at once, with
+	// the next Flush.
 	Idle time.Duration
 	// TotalSince is where the totals begin, a whole second; default: the epoch.
 	TotalSince orders.Time
@@ -65,10 +65,6 @@ type Config struct {
 	// TrendInterval is the least wall time between two early trending records
 	// of a scope; default 5 s.
 	TrendInterval time.Duration
-	// MaxAhead is how far in event time a partition may run ahead of the
-	// watermark before Ahead names it, so that its reading can pause; default
-	// 10 min. It bounds the open panes.
-	MaxAhead time.Duration
 	// MaxShopperPairs is how many distinct (shopper, scope) pairs of one window
 	// are counted exactly; default 4,000,000. A window beyond is estimated with
 	// HyperLogLog.
@@ -93,7 +89,6 @@ func (c Config) withDefaults() Config {
 		{&c.Idle, DefaultIdle},
 		{&c.EarlyInterval, DefaultEarlyInterval},
 		{&c.TrendInterval, DefaultTrendInterval},
-		{&c.MaxAhead, DefaultMaxAhead},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
@@ -101,6 +96,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.Disorder = max(c.Disorder, 0)
 	c.Lateness = max(c.Lateness, 0)
+	c.Idle = max(c.Idle, 0)
 	if c.MaxShopperPairs == 0 {
 		c.MaxShopperPairs = DefaultMaxShopperPairs
 	}
@@ -117,8 +113,8 @@ func (c Config) Validate() error {
 	bad := func(setting string, value any, allowed string) {
 		errs = append(errs, fmt.Errorf("%s is %v: %s", setting, value, allowed))
 	}
-	if !validCurrency(c.Currency) {
-		bad("currency", fmt.Sprintf("%q", c.Currency), "must be three capital letters, such as USD")
+	if !knownCurrency(c.Currency) {
+		bad("currency", fmt.Sprintf("%q", c.Currency), "is not a currency of ISO 4217 with a minor unit, such as USD")
 	}
 	if c.Rates != nil && !c.Rates.Knows(c.Currency) {
 		bad("currency", fmt.Sprintf("%q", c.Currency), "must be in the rates file")
@@ -129,9 +125,6 @@ func (c Config) Validate() error {
 	if c.Lateness > maxLateness {
 		bad("lateness", c.Lateness, "must be at most 1h")
 	}
-	if c.Idle < 0 {
-		bad("idle", c.Idle, "must not be negative")
-	}
 	if c.TotalSince%1000 != 0 || c.TotalSince < 0 {
 		bad("total-since", c.TotalSince, "must be a whole second from 1970 on")
 	}
@@ -140,9 +133,6 @@ func (c Config) Validate() error {
 	}
 	if c.TrendInterval < 0 {
 		bad("trend interval", c.TrendInterval, "must not be negative")
-	}
-	if c.MaxAhead < time.Minute {
-		bad("max ahead", c.MaxAhead, "must be at least 1m")
 	}
 	if c.MaxShopperPairs < 0 {
 		bad("max shopper pairs", c.MaxShopperPairs, "must not be negative")

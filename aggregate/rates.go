@@ -91,7 +91,7 @@ func checkHeader(header []string) error {
 		if name == "" {
 			continue
 		}
-		if !validCurrency(name) || name == baseCurrency || seen[name] {
+		if !currencyForm(name) || name == baseCurrency || seen[name] {
 			return fmt.Errorf("rates: header column %d is %q, want a currency code, each once", i+2, name)
 		}
 		seen[name] = true

@@ -165,7 +165,7 @@ func (r *restorer) readHead() error {
 func (r *restorer) checkSettings(currency string, since, lateness orders.Time) error {
 	var errs []error
 	differs := func(setting string, has, wants any) {
-		errs = append(errs, fmt.Errorf("%s is %v, but the checkpoint was written with %v: keep that, or start anew under another --instance",
+		errs = append(errs, fmt.Errorf("%s is %v, but the checkpoint was written with %v: go back to that",
 			setting, wants, has))
 	}
 	if currency != r.a.currency {

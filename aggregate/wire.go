@@ -67,7 +67,7 @@ func unseal(key string, value []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%d bytes: cut short", len(value))
 	}
 	if value[0] != wireVersion {
-		return nil, fmt.Errorf("version %d, this program reads %d: run the program that wrote it, or start anew under another --instance",
+		return nil, fmt.Errorf("version %d, this program reads %d: run the program that wrote it",
 			value[0], wireVersion)
 	}
 	b := value[:len(value)-crc32.Size]
