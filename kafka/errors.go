@@ -23,6 +23,10 @@ var (
 	// ErrRecreated: a topic was deleted and made again, so that offsets held
 	// by the caller mean nothing any more.
 	ErrRecreated = errors.New("topic was recreated")
+	// ErrTooLarge: a record, or the batch it travels in, is larger than its
+	// topic (max.message.bytes) or the producer (MaxBatchBytes) allows. Writing
+	// it again fails again.
+	ErrTooLarge = errors.New("record is too large")
 	// ErrNoTopic: a topic does not exist.
 	ErrNoTopic = errors.New("topic does not exist")
 )
@@ -36,6 +40,12 @@ func isRefused(err error) bool {
 		errors.Is(err, kerr.UnsupportedSaslMechanism) ||
 		errors.Is(err, kerr.ClusterAuthorizationFailed) ||
 		errors.As(err, &cert) || errors.As(err, &record)
+}
+
+// isTooLarge reports whether err is a broker's or the client library's word on
+// a record's size.
+func isTooLarge(err error) bool {
+	return errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge)
 }
 
 // isFenced reports whether err is a broker's final word to a transactional

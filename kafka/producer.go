@@ -15,14 +15,20 @@ import (
 const (
 	maxBufferedBytes = 64 << 20
 	recordOverhead   = 256
-	// maxBatchBytes is what a batch may have, and so a single record; it is the
-	// default of brokers (message.max.bytes) less their margin.
-	maxBatchBytes  = 1_048_576
-	producerLinger = 5 * time.Millisecond
+	producerLinger   = 5 * time.Millisecond
 	// topicRetries is how often metadata may say that a topic does not exist,
 	// right after it was made, before its records are refused.
 	topicRetries = 20
 )
+
+// MaxBatchBytes is the largest batch that producers send, before compression,
+// and so the largest record with key, headers and some 80 bytes of framing; a
+// larger one is [ErrTooLarge]. [EnsureTopics] makes topics that take as much,
+// unless told otherwise. A topic that somebody else has made may take less (the
+// default of brokers is 1,048,588 bytes, compressed): there a batch beyond it is
+// refused whole with ErrTooLarge, be it one large record or many small ones that
+// compress badly.
+const MaxBatchBytes = 2 << 20
 
 // producerOpts are common to plain and transactional producers. Records are
 // written idempotently, acknowledged by all replicas in sync, lz4, placed by
@@ -32,7 +38,7 @@ func producerOpts() []kgo.Opt {
 	return []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerBatchCompression(kgo.Lz4Compression()),
-		kgo.ProducerBatchMaxBytes(maxBatchBytes),
+		kgo.ProducerBatchMaxBytes(MaxBatchBytes),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
 		kgo.MaxBufferedRecords(maxBufferedBytes / recordOverhead),
 		kgo.UnknownTopicRetries(topicRetries),
@@ -56,6 +62,9 @@ func (o *outcome) done(r *kgo.Record, err error) {
 	o.metrics.writeErrors.WithLabelValues(r.Topic).Inc()
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if isTooLarge(err) {
+		err = fmt.Errorf("%w: %w", ErrTooLarge, err)
+	}
 	if o.err == nil {
 		o.err = fmt.Errorf("write to topic %s: %w", r.Topic, err)
 	}
@@ -94,13 +103,13 @@ func NewProducer(c Config) (*Producer, error) {
 // each record counted with 256 bytes of overhead. Its slices belong to the
 // Producer until Flush returns. The error is that of ctx, which bounds the
 // wait for room only, or the first record's that could not be written: a
-// broker that is away is waited for, a record that a broker refuses (too large,
-// no such topic, not allowed) is an error.
+// broker that is away is waited for, a record that is refused (no such topic, not
+// allowed, [ErrTooLarge]) is an error.
 func (p *Producer) Produce(ctx context.Context, r Record) error {
 	if err := p.out.first(); err != nil {
 		return err
 	}
-	size := min(int64(len(r.Key)+len(r.Value)+recordOverhead), maxBufferedBytes)
+	size := min(r.bytes()+recordOverhead, maxBufferedBytes)
 	if err := p.room.Acquire(ctx, size); err != nil {
 		return fmt.Errorf("write to topic %s: wait for room: %w", r.Topic, err)
 	}

@@ -29,6 +29,15 @@ type Header struct {
 	Value []byte
 }
 
+// bytes is what the key, value and headers take.
+func (r *Record) bytes() int64 {
+	n := len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		n += len(h.Key) + len(h.Value)
+	}
+	return int64(n)
+}
+
 // maxDeadValueBytes bounds what a dead record keeps of the value, and
 // maxDeadDetailBytes of the explanation.
 const (

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,14 @@ const (
 	minSegmentAge     = time.Minute
 )
 
+// The setting that says whose clock a record's timestamp is from, what it must
+// be for TopicSpec.AppendTime, and Kafka's default.
+const (
+	timestampType = "message.timestamp.type"
+	appendTime    = "LogAppendTime"
+	createTime    = "CreateTime"
+)
+
 // TopicSpec says what a topic must be.
 type TopicSpec struct {
 	Name string
@@ -48,8 +57,13 @@ type TopicSpec struct {
 	// RetentionBytes is how much of a partition a log keeps; a segment more may
 	// be there. Default DefaultRetentionBytes, negative: without bound.
 	RetentionBytes int64
-	// MaxMessageBytes bounds a batch. Default: the broker's, about 1 MiB.
+	// MaxMessageBytes bounds a batch of a topic that is made. Default
+	// MaxBatchBytes, the largest that producers of this package send.
 	MaxMessageBytes int
+	// AppendTime gives every record the time at which the broker takes it
+	// (message.timestamp.type=LogAppendTime), whatever its producer's clock says.
+	// A topic that exists without it is kept as it is, with a warning.
+	AppendTime bool
 }
 
 func (s TopicSpec) validate() error {
@@ -67,7 +81,7 @@ func (s TopicSpec) validate() error {
 		errs = append(errs, fmt.Errorf("kafka topic %s: replication %d; allowed: 0 (broker's default) or more", s.Name, s.Replication))
 	}
 	if s.MaxMessageBytes < 0 {
-		errs = append(errs, fmt.Errorf("kafka topic %s: max message bytes %d; allowed: 0 (broker's default) or more", s.Name, s.MaxMessageBytes))
+		errs = append(errs, fmt.Errorf("kafka topic %s: max message bytes %d; allowed: 0 (default %d) or more", s.Name, s.MaxMessageBytes, MaxBatchBytes))
 	}
 	return errors.Join(errs...)
 }
@@ -83,8 +97,10 @@ func (s TopicSpec) configs() map[string]*string {
 	}
 	policy := s.policy()
 	out["cleanup.policy"] = &policy
-	if s.MaxMessageBytes > 0 {
-		set("max.message.bytes", int64(s.MaxMessageBytes))
+	set("max.message.bytes", int64(cmp.Or(s.MaxMessageBytes, MaxBatchBytes)))
+	if s.AppendTime {
+		kind := appendTime
+		out[timestampType] = &kind
 	}
 	if s.Kind == feed.State {
 		dirty := "0.2"
@@ -127,7 +143,8 @@ func (s TopicSpec) policy() string {
 
 // EnsureTopics makes the topics that do not exist, waits until every partition
 // has a leader, and refuses with [ErrWrongPolicy] a topic that exists with a
-// cleanup.policy that does not fit its kind; it changes no topic that exists.
+// cleanup.policy that does not fit its kind; it changes no topic that exists. A
+// topic that should have AppendTime and has not is warned about.
 // All refusals are reported together. It waits for a broker until ctx ends.
 func EnsureTopics(ctx context.Context, c Config, specs ...TopicSpec) error {
 	var errs []error
@@ -170,12 +187,12 @@ func ensureTopic(ctx context.Context, c Config, adm *kadm.Client, s TopicSpec) e
 	if !errors.Is(err, kerr.TopicAlreadyExists) {
 		return fmt.Errorf("create: %w", err)
 	}
-	return verifyTopic(ctx, adm, s)
+	return verifyTopic(ctx, c, adm, s)
 }
 
 // verifyTopic compares a topic that exists with what its kind needs. A log
 // without any cleanup (Kafka 4 allows an empty policy) loses nothing and passes.
-func verifyTopic(ctx context.Context, adm *kadm.Client, s TopicSpec) error {
+func verifyTopic(ctx context.Context, c Config, adm *kadm.Client, s TopicSpec) error {
 	described, err := adm.DescribeTopicConfigs(ctx, s.Name)
 	if err != nil {
 		return fmt.Errorf("describe: %w", err)
@@ -187,13 +204,23 @@ func verifyTopic(ctx context.Context, adm *kadm.Client, s TopicSpec) error {
 	if err != nil {
 		return fmt.Errorf("describe: %w", err)
 	}
-	has := "delete" // Kafka's default, which the embedded log does not spell out
+	// Kafka's defaults, which the embedded log does not spell out.
+	has, clock := "delete", createTime
 	for _, config := range resource.Configs {
-		if config.Key == "cleanup.policy" && config.Value != nil {
-			has = *config.Value
+		switch {
+		case config.Value == nil:
+		case config.Key == "cleanup.policy":
+			has = strings.ReplaceAll(*config.Value, " ", "")
+		case config.Key == timestampType:
+			clock = *config.Value
 		}
 	}
-	has = strings.ReplaceAll(has, " ", "")
+	if s.AppendTime && clock != appendTime {
+		c.logger().Warn("topic keeps the timestamps of its producers, so that a wrong clock of theirs is believed",
+			"topic", s.Name, "has", timestampType+"="+clock, "should_have", timestampType+"="+appendTime,
+			"change_with", fmt.Sprintf("kafka-configs --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config %s=%s",
+				c.Brokers[0], s.Name, timestampType, appendTime))
+	}
 	if has == s.policy() || s.Kind == feed.Log && has == "" {
 		return nil
 	}

@@ -89,6 +89,7 @@ func (p *TxnProducer) Produce(r Record) {
 //   - [ErrFenced]: another producer may own the id; whether this transaction was
 //     committed is what is found in the log;
 //   - [ErrUnconfirmed]: open another producer, read back what was committed;
+//   - [ErrTooLarge]: not committed, and never will be with that record; Abort;
 //   - any other: not committed; Abort, then Begin again.
 //
 // After the first two the producer is finished and every call repeats the error.

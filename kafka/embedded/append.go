@@ -22,6 +22,8 @@ import (
 // has moved, and lets those of others pass.
 func (c *cleaner) appendIf(ctx context.Context, id partitionID, records []*kgo.Record, end int64) (done bool, err error) {
 	b := c.batch(records)
+	c.stamper.own.Store(&b)
+	defer c.stamper.own.Store(nil)
 	look := &lookout{cluster: c.cluster, id: id, batch: b, end: end}
 	c.cluster.ControlKey(int16(kmsg.Produce), look.see)
 	defer look.over.Store(true)

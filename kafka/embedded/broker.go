@@ -110,6 +110,7 @@ type Broker struct {
 	lock    *dirLock
 	journal *journal
 	cluster *kfake.Cluster
+	stamper *stamper
 	stop    context.CancelFunc // of the cleaner
 	cleaned chan struct{}      // closed when the cleaner has ended
 }
@@ -154,9 +155,17 @@ func (b *Broker) start(ln net.Listener) error {
 	if b.journal, err = openJournal(b.cfg.DataDir, b.cfg.Logger); err != nil {
 		return err
 	}
-	if b.cluster, err = kfake.NewCluster(b.options(ln)...); err != nil {
+	serve := make(chan struct{})
+	if b.cluster, err = kfake.NewCluster(b.options(ln, serve)...); err != nil {
+		close(serve)
 		return errors.Join(err, b.journal.close())
 	}
+	defer close(serve) // the control functions are in place
+	if b.stamper, err = newStamper(b.cluster); err != nil {
+		b.cluster.Close()
+		return errors.Join(err, b.journal.close())
+	}
+	b.cluster.ControlKey(int16(kmsg.Produce), b.stamper.see)
 	b.cluster.ControlKey(int16(kmsg.EndTxn), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		b.cluster.KeepControl()
 		return b.journal.note(req)
@@ -182,13 +191,14 @@ const never = 100 * 365 * 24 * time.Hour
 // segmentBytes is the segment size of topics that set none.
 const segmentBytes = 64 << 20
 
-func (b *Broker) options(ln net.Listener) []kfake.Opt {
+// options are kfake's. Nobody is let in before serve is closed.
+func (b *Broker) options(ln net.Listener, serve <-chan struct{}) []kfake.Opt {
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1),
 		kfake.ClusterID(clusterID),
 		kfake.DefaultNumPartitions(1),
 		kfake.DataDir(b.cfg.DataDir),
-		kfake.ListenFn(func(string, string) (net.Listener, error) { return guardedListener{ln}, nil }),
+		kfake.ListenFn(func(string, string) (net.Listener, error) { return guardedListener{ln, serve}, nil }),
 		kfake.WithLogger(clusterLog{b.cfg.Logger}),
 		kfake.BrokerConfigs(map[string]string{
 			"log.cleaner.backoff.ms": strconv.FormatInt(never.Milliseconds(), 10),

@@ -34,6 +34,7 @@ type cleaner struct {
 	cfg     Config
 	log     *slog.Logger
 	cluster *kfake.Cluster
+	stamper *stamper // to be told of our own batches
 	cl      *kgo.Client
 	zip     kgo.Compressor
 	live    map[partitionID]int64 // bytes of the live records at the last compaction
@@ -57,7 +58,7 @@ func newCleaner(b *Broker) (*cleaner, error) {
 		return nil, err
 	}
 	return &cleaner{
-		dir: b.cfg.DataDir, cfg: b.cfg, log: b.cfg.Logger, cluster: b.cluster,
+		dir: b.cfg.DataDir, cfg: b.cfg, log: b.cfg.Logger, cluster: b.cluster, stamper: b.stamper,
 		cl: cl, zip: zip, live: map[partitionID]int64{},
 	}, nil
 }

@@ -11,6 +11,7 @@
 //     connection which does not speak Kafka instead of crashing (guard.go);
 //   - deletion and compaction that survive a kill, forget no offsets and hold
 //     nobody up (clean.go, compact.go, append.go);
+//   - message.timestamp.type=LogAppendTime (stamp.go);
 //   - transactions that survive a kill whole or not at all (journal.go,
 //     repair.go, pids.go).
 //

@@ -16,10 +16,14 @@ const maxRequestBytes = 100 << 20
 // allocates whatever length a request claims and dereferences nil for a kind
 // of request it does not know, so that one browser at the wrong port would end
 // the process.
-type guardedListener struct{ net.Listener }
+type guardedListener struct {
+	net.Listener
+	serve <-chan struct{} // closed when the log is ready to serve
+}
 
 // Accept implements [net.Listener].
 func (l guardedListener) Accept() (net.Conn, error) {
+	<-l.serve
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err

@@ -79,6 +79,8 @@ const (
 	batchBeforeLength = 12 // base offset and length, which the length leaves out
 	maxBatchBytes     = 1 << 30
 
+	attributeCodec         = 7
+	attributeAppendTime    = 1 << 3
 	attributeTransactional = 1 << 4
 	attributeControl       = 1 << 5
 )
