@@ -53,6 +53,9 @@ func eventsQuery(r *http.Request) (query, *problem) {
 	}
 	var err error
 	if values.Has("keys") {
+		if values.Get("keys") == "" {
+			return q, refuse(http.StatusBadRequest, "keys is empty: name at least one, or leave it out for all")
+		}
 		if q.keys, err = splitKeys(values.Get("keys")); err != nil {
 			return q, refuse(http.StatusBadRequest, "keys: "+err.Error())
 		}

@@ -296,6 +296,7 @@ func TestProblems(t *testing.T) {
 		{"one of them unknown", get("/v1/events?topics=figures,,events"), "400 Bad Request", "there is no topic"},
 		{"broken encoding", get("/v1/events?topics=%zz"), "400 Bad Request", "percent-encoded"},
 		{"broken key", get("/v1/events?topics=figures&keys=a%25zz"), "400 Bad Request", "percent sign inside a key"},
+		{"no key", get("/v1/events?topics=figures&keys="), "400 Bad Request", "keys is empty"},
 		{"too many keys", get("/v1/events?topics=figures&keys=" + strings.Repeat(",", 300)), "400 Bad Request", "too many"},
 		{"envelope", get("/v1/events?topics=figures&envelope=yes"), "400 Bad Request", "envelope"},
 		{"id in the query", get("/v1/events?topics=figures&lastEventId=nonsense"), "400 Bad Request", "lastEventId"},
