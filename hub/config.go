@@ -49,6 +49,7 @@ const (
 	DefaultMaxStreamAge = 10 * time.Minute
 	DefaultMaxClients   = 20_000
 	DefaultRingBytes    = 16 << 20
+	DefaultRingsBytes   = 256 << 20
 	DefaultJournalBytes = 32 << 20
 	DefaultPrefixBytes  = 64 << 20
 	DefaultBehindWait   = 5 * time.Second
@@ -91,8 +92,9 @@ type Config struct {
 
 	MaxClients   int
 	RingBytes    int // of one ring
+	RingsBytes   int // of all rings; beyond: unused ones and the oldest of the largest go
 	JournalBytes int // of one log topic's records
-	PrefixBytes  int // of all prefixes
+	PrefixBytes  int // of all prefixes; a quarter is for those of at most a 256th
 
 	Logger *slog.Logger // nil: none
 }
@@ -117,6 +119,7 @@ func (c Config) withDefaults() Config {
 	def(&c.RetryMax, max(DefaultRetryMax, c.RetryMin))
 	num(&c.MaxClients, DefaultMaxClients)
 	num(&c.RingBytes, DefaultRingBytes)
+	num(&c.RingsBytes, max(DefaultRingsBytes, c.RingBytes))
 	num(&c.JournalBytes, DefaultJournalBytes)
 	num(&c.PrefixBytes, DefaultPrefixBytes)
 	if c.Server == "" {
@@ -164,6 +167,7 @@ func (c Config) Validate() error {
 	}
 	atLeast("max-clients", c.MaxClients, 1)
 	atLeast("ring-bytes", c.RingBytes, segmentBytes)
+	atLeast("rings-bytes", c.RingsBytes, segmentBytes)
 	atLeast("journal-bytes", c.JournalBytes, 1<<16)
 	atLeast("prefix-bytes", c.PrefixBytes, 1<<16)
 	if n := len(c.Topics); n == 0 || n > MaxTopics {

@@ -21,11 +21,13 @@ const (
 	encodings
 )
 
-// record is what the hub keeps of a published record. It never changes.
+// record is what the hub keeps of a published record, or of a hole in a journal.
+// It never changes.
 type record struct {
 	topic     int32
 	partition int32
 	offset    int64
+	hole      int64 // from offset up to here the log holds nothing; 0: a record
 	at        orders.Time
 	published int64 // milliseconds since the epoch, by the pod's own clock
 	key       string
@@ -38,6 +40,9 @@ type record struct {
 const recordOverhead = 96
 
 func (r *record) size() int { return len(r.key) + len(r.value) + recordOverhead }
+
+// end returns the offset behind r.
+func (r *record) end() int64 { return max(r.offset+1, r.hole) }
 
 // appendRecord appends the event of a record without its id line.
 func appendRecord(b []byte, t *Topic, r *record, enc encoding) []byte {

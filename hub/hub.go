@@ -36,6 +36,8 @@ type Hub struct {
 	metrics *metrics
 	byName  map[string]int
 
+	planning sync.Mutex // held by the one who plans; taken before mu
+
 	mu       sync.Mutex // the sequencer; taken before any ring's lock
 	topics   []*topic
 	rings    map[string]*ring // by ringName
@@ -160,7 +162,8 @@ func (h *Hub) SetLost(index int, partition int32, from, to int64) {
 	}
 	t.advance(partition, to)
 	if !truncated {
-		t.journal.floor[partition] = to
+		hole := &record{topic: int32(index), partition: partition, offset: from, hole: to, published: time.Now().UnixMilli()}
+		t.journal.lose(hole, h.config.JournalBytes, t.MaxAge, t.Recent)
 	}
 	if t.Kind == feed.Log { // of a state topic the latest of each key stands, or is read again
 		h.metrics.gap(g.reason)
@@ -294,6 +297,31 @@ func (h *Hub) dropIdleRing() bool {
 	}
 	delete(h.rings, oldest)
 	return oldest != ""
+}
+
+// bound keeps all rings together within their bytes: those that nobody uses go
+// first, then the oldest segment of whichever ring is largest. A ring's newest
+// segment stays, so that MaxRings of those is the least. Needs mu.
+func (h *Hub) bound() {
+	total := 0
+	for _, r := range h.rings {
+		total += r.bytes
+	}
+	for total > h.config.RingsBytes {
+		var largest *ring
+		for name, r := range h.rings {
+			if len(r.views) == 0 {
+				total -= r.bytes
+				delete(h.rings, name)
+			} else if len(r.segments) > 1 && (largest == nil || r.bytes > largest.bytes) {
+				largest = r
+			}
+		}
+		if total <= h.config.RingsBytes || largest == nil {
+			return
+		}
+		total -= largest.shorten()
+	}
 }
 
 // Run sends heartbeats and ends streams whose time has come, until ctx is done;

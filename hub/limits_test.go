@@ -144,6 +144,55 @@ func TestRingBounds(t *testing.T) {
 	}
 }
 
+// All rings together stay within their bytes, and those that nobody uses go
+// first.
+func TestRingsBound(t *testing.T) {
+	const all = 8 * segmentBytes
+	s := newStage(t, func(c *Config) { c.RingBytes, c.RingsBytes = all/2, all })
+	var clients []*Client
+	for _, sub := range []Subscription{only("events"), both(), only("events", "k"), both("k")} {
+		for _, sub.Envelope = range []bool{false, true} {
+			c, err := s.Join(sub)
+			if err != nil {
+				t.Fatal(err)
+			}
+			clients = append(clients, c)
+		}
+	}
+	total := func() (n, rings int) {
+		for _, r := range s.rings {
+			n += r.bytes
+			if len(r.segments) > 0 {
+				rings++
+			}
+		}
+		return n, rings
+	}
+	value := []byte(`"` + strings.Repeat("x", 1000) + `"`)
+	publish := func(from, to int64) {
+		for i := from; i < to; i++ {
+			if err := s.Publish([]Record{{Topic: 0, Offset: i, Key: []byte("k"), Value: value}}); err != nil {
+				t.Fatal(err)
+			}
+			if n, _ := total(); n > all {
+				t.Fatalf("%d bytes in all rings after record %d", n, i)
+			}
+		}
+	}
+	publish(0, 2000)
+	if n, rings := total(); rings != 4 || n < all/2 {
+		t.Errorf("%d bytes in %d rings", n, rings)
+	}
+	for _, c := range clients[1:] {
+		c.Reject()
+	}
+	publish(2000, 2500)
+	if n, rings := total(); rings != 1 {
+		t.Errorf("%d bytes in %d rings of which one is used", n, rings)
+	}
+	clients[0].Reject()
+}
+
 // Topics and partitions whose ids would not fit are a matter of configuration.
 func TestIDRoom(t *testing.T) {
 	s := newStage(t, nil)
@@ -176,12 +225,12 @@ func TestConfigValidate(t *testing.T) {
 			{Name: "c", Kind: "queue", Recent: -1, MaxAge: time.Millisecond, Lapped: "stop", Format: "xml"},
 			{Name: "c", Kind: feed.Log},
 		},
-		Heartbeat: -1, RetryMin: time.Hour, RetryMax: time.Second, MaxClients: -1, RingBytes: 1,
+		Heartbeat: -1, RetryMin: time.Hour, RetryMax: time.Second, MaxClients: -1, RingBytes: 1, RingsBytes: 2,
 	}
 	err := bad.Validate()
 	for _, want := range []string{
 		`topic "hello"`, "reserved", `topic "a b"`, `kind "queue"`, "recent -1", "max_age 1ms", `lapped "stop"`,
-		`format "xml"`, "named twice", "heartbeat -1ns", "retry-max 1s", "max-clients -1", "ring-bytes 1",
+		`format "xml"`, "named twice", "heartbeat -1ns", "retry-max 1s", "max-clients -1", "ring-bytes 1", "rings-bytes 2",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not say %q:\n%v", want, err)

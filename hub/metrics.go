@@ -11,6 +11,7 @@ type metrics struct {
 	sent     prometheus.Counter
 	bytes    prometheus.Counter
 	lapped   prometheus.Counter
+	planned  prometheus.Counter
 	built    prometheus.Counter
 	shared   prometheus.Counter
 	gaps     map[GapReason]prometheus.Counter
@@ -31,6 +32,7 @@ func newMetrics() *metrics {
 	m.sent = counter("sent_frames_total", "Frames handed to clients' sockets.")
 	m.bytes = counter("sent_bytes_total", "Bytes accepted by clients' sockets.")
 	m.lapped = counter("lapped_total", "Times that a ring left a client behind.")
+	m.planned = counter("prefixes_planned_total", "Times that it was worked out what a prefix holds.")
 	m.built = counter("prefixes_built_total", "Prefixes built.")
 	m.shared = counter("prefixes_shared_total", "Times that a client was given a prefix built for another.")
 	gaps := prometheus.NewCounterVec(prometheus.CounterOpts{

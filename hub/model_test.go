@@ -246,9 +246,11 @@ func finish(w *world, pods []*pod, clients []*modelClient, totals map[GapReason]
 		if p.Clients() != 0 || p.views != 0 {
 			return fmt.Errorf("%d clients, %d views left", p.Clients(), p.views)
 		}
-		for _, x := range p.prefixes.byKey {
-			if x.refs != 0 {
-				return fmt.Errorf("a prefix has %d readers left", x.refs)
+		for _, own := range p.prefixes.byView {
+			for _, x := range own {
+				if x.refs != 0 {
+					return fmt.Errorf("a prefix has %d readers left", x.refs)
+				}
 			}
 		}
 	}

@@ -34,13 +34,63 @@ type item struct {
 	gap    gap
 }
 
-// plan works out what a client with that origin is owed. Needs h.mu.
-func (h *Hub) plan(v *view, from origin) *plan {
-	p := &plan{view: v, cut: v.ring.next, head: string(v.head[:]) + string(h.tail(v.ring))}
-	for i, number := range v.ring.topics {
-		p.topic(h.topics[number], int32(number), i, from)
+// stand is how a topic stands at the cut: references to records, which never
+// change. It is taken under the hub's lock; what a client is owed is worked out
+// of it without.
+type stand struct {
+	Topic
+	name    uint32 // hash
+	uuid    uint32 // hash
+	next    []int64
+	journal journal
+	table   table // without latest
+	latest  []*record
+}
+
+// stand takes how t stands, as far as a client of v with that origin can be owed
+// it. Needs h.mu.
+func (t *topic) stand(v *view, from origin) stand {
+	s := stand{Topic: t.Topic, name: t.name, uuid: t.uuidHash, next: slices.Clone(t.next)}
+	if t.Kind == feed.State {
+		s.table.forgotten = slices.Clone(t.table.forgotten)
+		s.latest = t.table.of(v)
+		return s
 	}
-	p.bytes += len(p.items) * (len(p.head) + 64)
+	records := t.journal.records
+	if v.keys == nil && from.startsFresh(t) {
+		records = records[t.journal.recent(t.Recent):]
+	}
+	s.journal = journal{records: slices.Clone(records), floor: slices.Clone(t.journal.floor)}
+	return s
+}
+
+// startsFresh says whether nothing of a topic is known from before. Needs h.mu.
+func (o *origin) startsFresh(t *topic) bool {
+	if o.unusable || o.id == nil {
+		return true
+	}
+	had := o.id.topic(t.name)
+	return had == nil || had.uuid != t.uuidHash
+}
+
+// plan works out what a client with that origin is owed. Under the lock it only
+// copies references. Those who plan take turns, so that the sequencer has to
+// wait for one of them at most.
+func (h *Hub) plan(v *view, from origin) *plan {
+	h.planning.Lock()
+	h.mu.Lock()
+	h.metrics.planned.Inc()
+	p := &plan{view: v, cut: v.ring.next, head: string(v.head[:]) + string(h.tail(v.ring))}
+	stands := make([]stand, len(v.ring.topics))
+	for i, number := range v.ring.topics {
+		stands[i] = h.topics[number].stand(v, from)
+	}
+	h.mu.Unlock()
+	h.planning.Unlock()
+	for i, number := range v.ring.topics {
+		p.topic(&stands[i], int32(number), i, from)
+	}
+	p.bytes += len(p.items) * (len(p.head) + itemOverhead)
 	for _, it := range p.items {
 		if it.record != nil {
 			p.bytes += it.record.size()
@@ -49,8 +99,56 @@ func (h *Hub) plan(v *view, from origin) *plan {
 	return p
 }
 
+// itemOverhead is what a frame of a plan needs beside its record and its id.
+const itemOverhead = 64
+
+// estimate returns about how many bytes a plan would come to, without looking
+// at a record.
+func (h *Hub) estimate(v *view, from origin) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	idBytes, items, bytes := idHeadBytes, 0, 0
+	for _, number := range v.ring.topics {
+		t := h.topics[number]
+		n, size := t.estimate(v, from)
+		idBytes += idRoom(len(t.next))
+		items, bytes = items+n, bytes+size
+	}
+	return bytes + items*(idEncoding.EncodedLen(idBytes)+itemOverhead)
+}
+
+// estimate returns about how many records of t a client is owed, and their
+// bytes. Needs h.mu.
+func (t *topic) estimate(v *view, from origin) (records, bytes int) {
+	had, bytes := len(t.journal.records), t.journal.bytes
+	if t.Kind == feed.State {
+		had, bytes = len(t.table.latest), t.table.bytes
+	}
+	if had == 0 {
+		return 0, 0
+	}
+	records = had
+	if t.Kind == feed.State && v.keys != nil {
+		records = min(records, len(v.keys))
+	}
+	switch {
+	case from.lapped && t.Kind == feed.Log && t.Lapped == LappedGap: // a gap for each partition
+		return len(t.next), 0
+	case !from.startsFresh(t): // no more than there are offsets
+		var behind int64
+		last := from.id.topic(t.name)
+		for k, next := range t.next {
+			behind += max(next-max(last.at(k), 0), 0)
+		}
+		records = int(min(int64(records), behind))
+	case t.Kind == feed.Log:
+		records = min(records, t.Recent)
+	}
+	return records, bytes / had * records
+}
+
 // topic adds what is owed of one topic.
-func (p *plan) topic(t *topic, number int32, i int, from origin) {
+func (p *plan) topic(t *stand, number int32, i int, from origin) {
 	whole := gap{topic: number, partition: -1, from: Absent, to: Absent}
 	if from.unusable {
 		whole.reason = GapUnknownID
@@ -64,7 +162,7 @@ func (p *plan) topic(t *topic, number int32, i int, from origin) {
 	switch {
 	case had == nil:
 		p.fresh(t, i, nil)
-	case had.uuid != t.uuidHash:
+	case had.uuid != t.uuid:
 		whole.reason = GapRecreated
 		p.fresh(t, i, &whole)
 	case t.Kind == feed.State && from.id.keys != p.view.hash:
@@ -79,8 +177,9 @@ func (p *plan) topic(t *topic, number int32, i int, from origin) {
 // fresh adds what a new client is sent: the latest record of each key, or the
 // last recent records. The position of a log topic is known from the first
 // frame on, so that a client cut off in between misses none.
-func (p *plan) fresh(t *topic, i int, g *gap) {
+func (p *plan) fresh(t *stand, i int, g *gap) {
 	start := t.position()
+	p.start = append(p.start, start) // shares next, which is settled below
 	if g != nil {
 		p.items = append(p.items, item{topic: i, gap: *g})
 	}
@@ -88,7 +187,7 @@ func (p *plan) fresh(t *topic, i int, g *gap) {
 		for k := range start.next {
 			start.next[k] = Absent
 		}
-		p.records(i, t.table.since(start.next, p.view), true)
+		p.records(i, since(t.latest, start.next), true)
 	} else {
 		recent := t.journal.last(t.Recent, p.view)
 		for _, r := range recent {
@@ -96,11 +195,10 @@ func (p *plan) fresh(t *topic, i int, g *gap) {
 		}
 		p.records(i, recent, false)
 	}
-	p.start = append(p.start, start)
 }
 
 // changed adds the keys of a state topic that changed since.
-func (p *plan) changed(t *topic, number int32, i int, had *idTopic) {
+func (p *plan) changed(t *stand, number int32, i int, had *idTopic) {
 	start := t.position()
 	for k := range start.next {
 		start.next[k] = had.at(k)
@@ -110,7 +208,7 @@ func (p *plan) changed(t *topic, number int32, i int, had *idTopic) {
 		}
 	}
 	p.start = append(p.start, start)
-	p.records(i, t.table.since(start.next, p.view), true)
+	p.records(i, since(t.latest, start.next), true)
 }
 
 // continued adds the records of a log topic since, with a gap for each
@@ -119,7 +217,7 @@ func (p *plan) changed(t *topic, number int32, i int, had *idTopic) {
 //
 // Beyond what the journal keeps Kafka still has the records: a source for those
 // belongs here, in place of the gap.
-func (p *plan) continued(t *topic, number int32, i int, had *idTopic, lapped bool) {
+func (p *plan) continued(t *stand, number int32, i int, had *idTopic, lapped bool) {
 	start := t.position()
 	from := make([]int64, len(start.next))
 	for k := range start.next {
@@ -159,7 +257,14 @@ func (p *plan) records(i int, records []*record, sorted bool) {
 		slices.SortFunc(records, byOffset)
 	}
 	for _, r := range records {
-		p.items = append(p.items, item{topic: i, record: r})
+		it := item{topic: i, record: r}
+		if r.hole > 0 {
+			it = item{topic: i, gap: gap{
+				topic: r.topic, partition: r.partition, reason: GapExpired, to: r.hole,
+				from: max(r.offset, p.start[i].next[r.partition]),
+			}}
+		}
+		p.items = append(p.items, it)
 	}
 }
 

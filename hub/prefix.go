@@ -2,7 +2,9 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"time"
 )
 
 // prefix is what a client needs from before the head: bytes that never change,
@@ -35,24 +37,22 @@ type prefixKey struct {
 // nobody reads at the moment stay until the room is wanted: in a rush of joins
 // the next client is a moment away. Beyond the budget joins wait.
 type prefixes struct {
-	limit int
-
-	mu    sync.Mutex
-	byKey map[prefixKey]*prefix
-	bytes int
-	freed broadcast // under mu
+	mu     sync.Mutex
+	byView map[*view]map[prefixKey]*prefix
+	spare  map[*prefix]struct{} // finished, and read by nobody
+	room   room                 // under mu
 }
 
 func newPrefixes(limit int) *prefixes {
-	p := &prefixes{limit: limit, byKey: map[prefixKey]*prefix{}}
-	p.freed.init()
-	return p
+	return &prefixes{
+		byView: map[*view]map[prefixKey]*prefix{}, spare: map[*prefix]struct{}{}, room: newRoom(limit),
+	}
 }
 
 func (ps *prefixes) inUse() int {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	return ps.bytes
+	return ps.room.small + ps.room.large
 }
 
 // prefix returns the prefix of a view for clients of that origin, and the one
@@ -63,18 +63,21 @@ func (h *Hub) prefix(p patience, v *view, from origin) (*prefix, error) {
 	for {
 		x, mine := h.prefixes.claim(key)
 		if mine {
-			h.metrics.built.Inc()
-			h.build(p, x, v, from)
-		} else {
-			h.metrics.shared.Inc()
+			h.build(&p, x, from)
 		}
 		err := p.wait(x.ready)
 		if err == nil && x.err == nil {
+			if !mine {
+				h.metrics.shared.Inc()
+			}
 			return x, nil
 		}
 		h.prefixes.release(x)
 		if err == nil && mine {
 			err = x.err
+		}
+		if errors.Is(err, errAgain) {
+			err = p.warn()
 		}
 		if err != nil {
 			return nil, err
@@ -88,17 +91,28 @@ type patience struct {
 	stop <-chan struct{} // closed: errStopped
 	// before is called before a wait: whoever waits is told hello meanwhile.
 	before func() error
+	warned bool // before was called
 }
 
-// wait waits for ch.
-func (p patience) wait(ch <-chan struct{}) error {
+// errAgain says that before must be called, and then all tried again.
+var errAgain = errors.New("hub: not told of the wait yet")
+
+// warn calls before. It may take as long as the client likes, so that nothing
+// may be held meanwhile: neither room nor a prefix that others wait for.
+func (p *patience) warn() error {
+	p.warned = true
+	return p.before()
+}
+
+// wait waits for ch, or returns errAgain where warn must come first.
+func (p *patience) wait(ch <-chan struct{}) error {
 	select {
 	case <-ch:
 		return nil
 	default:
 	}
-	if err := p.before(); err != nil {
-		return err
+	if !p.warned {
+		return errAgain
 	}
 	select {
 	case <-ch:
@@ -114,16 +128,20 @@ func (p patience) wait(ch <-chan struct{}) error {
 func (ps *prefixes) claim(key prefixKey) (p *prefix, mine bool) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	p = ps.byKey[key]
+	p = ps.byView[key.view][key]
 	if p != nil && p.usable() {
 		p.refs++
+		delete(ps.spare, p)
 		return p, false
 	}
 	if p != nil {
 		ps.dropLocked(p)
 	}
 	p = &prefix{key: key, refs: 1, ready: make(chan struct{})}
-	ps.byKey[key] = p
+	if ps.byView[key.view] == nil {
+		ps.byView[key.view] = map[prefixKey]*prefix{}
+	}
+	ps.byView[key.view][key] = p
 	return p, true
 }
 
@@ -139,60 +157,67 @@ func (p *prefix) usable() bool {
 	return p.err == nil && kept && behind <= maxPrefixReuse
 }
 
-// build makes the bytes of x. It plans anew after each wait for room: what it
-// had planned may have grown old.
-func (h *Hub) build(p patience, x *prefix, v *view, from origin) {
+// maxPlans is how often at most a prefix is planned: where the estimate was far
+// too low once more, behind those who have waited as long.
+const maxPlans = 2
+
+// build makes the bytes of x. Planning comes after room for the estimate is
+// had, so that those who wait cost nothing.
+func (h *Hub) build(p *patience, x *prefix, from origin) {
 	defer close(x.ready)
-	for {
-		h.mu.Lock()
-		plan := h.plan(v, from)
-		h.mu.Unlock()
-		room := h.prefixes.reserve(x, plan.bytes)
-		if room == nil {
-			x.data = plan.encode(h.config.Topics, v.ring.encoding)
-			x.cut, x.id = plan.cut, plan.head
-			h.prefixes.correct(x, len(x.data))
-			for _, it := range plan.items {
-				if it.record == nil {
-					h.metrics.gap(it.gap.reason)
-				}
-			}
-			return
-		}
-		if x.err = p.wait(room); x.err != nil {
+	need := h.estimate(x.key.view, from)
+	for n := 1; ; n++ {
+		if x.err = h.prefixes.reserve(p, x, need); x.err != nil {
 			h.prefixes.giveUp(x)
 			return
 		}
+		plan := h.plan(x.key.view, from)
+		if plan.bytes > 2*need+maxWriteBytes && n < maxPlans {
+			h.prefixes.correct(x, 0)
+			need = plan.bytes
+			continue
+		}
+		h.metrics.built.Inc()
+		x.data = plan.encode(h.config.Topics, x.key.view.ring.encoding)
+		x.cut, x.id = plan.cut, plan.head
+		h.prefixes.correct(x, len(x.data))
+		for _, it := range plan.items {
+			if it.record == nil {
+				h.metrics.gap(it.gap.reason)
+			}
+		}
+		return
 	}
 }
 
-// reserve counts n bytes for p, or returns a channel that is closed when there
-// may be room. One prefix is always let through, however large.
-func (ps *prefixes) reserve(p *prefix, n int) <-chan struct{} {
+// reserve counts n bytes for x, waiting for its turn where there is no room.
+func (ps *prefixes) reserve(p *patience, x *prefix, n int) error {
 	ps.mu.Lock()
-	defer ps.mu.Unlock()
-	for _, other := range ps.byKey {
-		if ps.bytes+n <= ps.limit {
+	for other := range ps.spare {
+		if ps.room.fits(n) {
 			break
 		}
-		if other.refs == 0 {
-			ps.dropLocked(other)
-		}
+		ps.dropLocked(other)
 	}
-	if ps.bytes > 0 && ps.bytes+n > ps.limit {
-		return ps.freed.wait()
+	t := ps.room.enqueue(n)
+	ps.mu.Unlock()
+	err := p.wait(t.admitted)
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if err != nil {
+		ps.room.leave(t)
+		return err
 	}
-	p.bytes = n
-	ps.bytes += n
+	x.bytes = n
 	return nil
 }
 
-// correct counts what p came to.
-func (ps *prefixes) correct(p *prefix, n int) {
+// correct counts what x came to.
+func (ps *prefixes) correct(x *prefix, n int) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	ps.bytes += n - p.bytes
-	p.bytes = n
+	ps.room.change(x.bytes, n)
+	x.bytes = n
 }
 
 // giveUp lets the next who wants p build it.
@@ -207,24 +232,29 @@ func (ps *prefixes) release(p *prefix) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	p.refs--
-	if p.refs == 0 {
-		if ps.byKey[p.key] != p {
-			ps.bytes -= p.bytes // it was replaced while in use
-			p.bytes = 0
-		}
-		ps.freed.send()
+	if p.refs > 0 {
+		return
 	}
+	if ps.byView[p.key.view][p.key] == p && !ps.room.wanted() {
+		ps.spare[p] = struct{}{}
+		return
+	}
+	ps.dropLocked(p)
 }
 
 // dropLocked takes p out. Its bytes count until the last who reads it is done.
 func (ps *prefixes) dropLocked(p *prefix) {
-	if ps.byKey[p.key] == p {
-		delete(ps.byKey, p.key)
+	own := ps.byView[p.key.view]
+	if own[p.key] == p {
+		delete(own, p.key)
+	}
+	if len(own) == 0 {
+		delete(ps.byView, p.key.view)
 	}
 	if p.refs == 0 {
-		ps.bytes -= p.bytes
+		delete(ps.spare, p)
+		ps.room.change(p.bytes, 0)
 		p.bytes = 0
-		ps.freed.send()
 	}
 }
 
@@ -232,9 +262,16 @@ func (ps *prefixes) dropLocked(p *prefix) {
 func (ps *prefixes) forget(v *view) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	for key, p := range ps.byKey {
-		if key.view == v {
-			ps.dropLocked(p)
-		}
+	for _, p := range ps.byView[v] {
+		ps.dropLocked(p)
 	}
+}
+
+// lowestRate is how fast, in bytes a second, a client must at least take its
+// prefix beyond the stall timeout: while it has not, it keeps others waiting.
+const lowestRate = 16 << 10
+
+// allowed returns how long a client may take for p. Beyond, it is slow.
+func (p *prefix) allowed(stall time.Duration) time.Duration {
+	return stall + time.Duration(len(p.data))*time.Second/lowestRate
 }

@@ -57,6 +57,7 @@ func (h *Hub) publish(rec *Record, now int64) error {
 	for enc := range encodings {
 		h.spread(rec.Topic, enc, r, now)
 	}
+	h.bound()
 	return nil
 }
 
@@ -109,6 +110,7 @@ func (h *Hub) control(index int, event func([]byte) []byte) {
 		ring.push(entry{bytes: h.scratch, id: body, everyone: true, mark: h.mark(ring), now: now})
 		h.metrics.frames.Inc()
 	}
+	h.bound()
 	h.wake()
 }
 

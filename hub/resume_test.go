@@ -411,6 +411,59 @@ func TestLost(t *testing.T) {
 	c.leave()
 }
 
+// What lies before a hole is still sent, and then the hole.
+func TestBeforeLost(t *testing.T) {
+	s := newStage(t, nil)
+	s.put("events/0@0 a=e0")
+	c := s.join(only("events"))
+	c.read()
+	id, own := c.leave(), s.join(only("events", "a"))
+	own.read()
+	ownID := own.leave()
+	s.put("events/0@1 a=e1")
+	s.SetLost(0, 0, 2, 50)
+	s.put("events/0@50 a=e50")
+	hole := `gap {"topic":"events","partition":0,"reason":"expired","from":2,"to":50,"at_most":48}`
+	for name, sub := range map[string]Subscription{
+		"id before the hole": with(only("events"), id), "one key": with(only("events", "a"), ownID), "fresh": only("events"),
+	} {
+		s.dropRings()
+		c := s.join(sub)
+		if got := c.read(); !slices.Equal(got, []string{"events e1", hole, "events e50"}) {
+			t.Errorf("%s: %q", name, got)
+		}
+		c.leave()
+	}
+	inside := eventsID(s, 20)
+	c = s.join(with(only("events"), inside))
+	wantEvents(t, c.read(), `gap {"topic":"events","partition":0,"reason":"expired","from":20,"to":50,"at_most":30}`, "events e50")
+	c.leave()
+
+	s.SetLost(0, 0, 51, 30) // the log now ends inside the hole
+	s.put("events/0@30 a=f30")
+	s.dropRings()
+	c = s.join(with(only("events"), id))
+	wantEvents(t, c.read(), "events e1", `gap {"topic":"events","partition":0,"reason":"expired","from":2,"to":30,"at_most":28}`, "events f30")
+	c.leave()
+	s.put("events/0@31 a=f31", "events/0@32 a=f32")
+	c = s.join(only("events")) // a hole before all that a newcomer is sent concerns nobody
+	wantEvents(t, c.read(), "events f31", "events f32")
+	c.leave()
+}
+
+// dropRings leaves only journals and tables to continue from.
+func (s *stage) dropRings() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.dropIdleRing() {
+	}
+}
+
+// eventsID returns the id of a client of events that stands at next.
+func eventsID(s *stage, next int64) string {
+	return string((&id{topics: []idTopic{{name: s.topics[0].name, uuid: s.topics[0].uuidHash, next: []int64{next}}}}).append(nil))
+}
+
 // serve runs a client over a pipe and returns what it is sent.
 func (s *stage) serve(sub Subscription) (*pipe, <-chan CloseReason) {
 	s.t.Helper()

@@ -160,6 +160,17 @@ func (r *ring) evict(now int64) {
 	}
 }
 
+// shorten drops the oldest segment, of at least two, and returns its bytes.
+// Called by the sequencer.
+func (r *ring) shorten() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	oldest := r.segments[0]
+	r.drop(oldest)
+	r.segments = slices.Delete(r.segments, 0, 1)
+	return len(oldest.data)
+}
+
 func (r *ring) drop(s *segment) {
 	for _, f := range s.frames {
 		f.post.evictOldest()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -68,8 +69,8 @@ func (t *topic) recreate(uuid [16]byte) {
 }
 
 // position returns the topic's head as part of an id.
-func (t *topic) position() idTopic {
-	return idTopic{name: t.name, uuid: t.uuidHash, next: slices.Clone(t.next)}
+func (t *stand) position() idTopic {
+	return idTopic{name: t.name, uuid: t.uuid, next: slices.Clone(t.next)}
 }
 
 // appendSection appends the topic's head as part of an id in binary form.
@@ -113,15 +114,32 @@ func (j *journal) add(r *record, maxBytes int, maxAge time.Duration, recent int)
 	for len(j.records) > max(recent, 1) && (j.bytes > maxBytes || j.records[0].published < oldest) {
 		gone := j.records[0]
 		j.bytes -= gone.size()
-		j.floor[gone.partition] = gone.offset + 1
+		j.floor[gone.partition] = gone.end()
 		j.records[0] = nil
 		j.records = j.records[1:]
 	}
 }
 
+// lose marks a hole in a partition: what lies before stays, and who continues
+// from there is told.
+func (j *journal) lose(hole *record, maxBytes int, maxAge time.Duration, recent int) {
+	if floor := j.floor[hole.partition]; floor == Absent || floor >= hole.offset {
+		j.floor[hole.partition] = hole.hole // nothing lies before
+		return
+	}
+	j.add(hole, maxBytes, maxAge, recent)
+}
+
 // truncate forgets the records of a partition from an offset on: others will
 // take their offsets.
 func (j *journal) truncate(partition int32, to int64) {
+	for i, r := range j.records {
+		if r.partition == partition && r.offset < to && r.hole > to { // it ends earlier now
+			shorter := *r
+			shorter.hole = to
+			j.records[i] = &shorter
+		}
+	}
 	j.records = slices.DeleteFunc(j.records, func(r *record) bool {
 		gone := r.partition == partition && r.offset >= to
 		if gone {
@@ -132,14 +150,35 @@ func (j *journal) truncate(partition int32, to int64) {
 	j.floor[partition] = min(j.floor[partition], to)
 }
 
-// last returns the newest n records that v wants, oldest first.
-func (j *journal) last(n int, v *view) []*record {
-	var found []*record
-	for i := len(j.records) - 1; i >= 0 && len(found) < n; i-- {
-		if v.wants(j.records[i]) {
-			found = append(found, j.records[i])
+// recent returns the index behind which the newest n records lie.
+func (j *journal) recent(n int) int {
+	i := len(j.records)
+	for i > 0 && n > 0 {
+		i--
+		if j.records[i].hole == 0 {
+			n--
 		}
 	}
+	return i
+}
+
+// last returns the newest n records that v wants, oldest first, with the holes
+// between them.
+func (j *journal) last(n int, v *view) []*record {
+	var found []*record
+	records := 0 // of found, up to and with the oldest record
+	for i := len(j.records) - 1; i >= 0 && n > 0; i-- {
+		r := j.records[i]
+		if !v.wants(r) {
+			continue
+		}
+		found = append(found, r)
+		if r.hole == 0 {
+			records = len(found)
+			n--
+		}
+	}
+	found = found[:records]
 	slices.Reverse(found)
 	return found
 }
@@ -149,7 +188,7 @@ func (j *journal) last(n int, v *view) []*record {
 func (j *journal) since(next []int64, v *view) []*record {
 	var found []*record
 	for _, r := range j.records {
-		if r.offset >= next[r.partition] && v.wants(r) {
+		if r.end() > next[r.partition] && v.wants(r) {
 			found = append(found, r)
 		}
 	}
@@ -160,6 +199,7 @@ func (j *journal) since(next []int64, v *view) []*record {
 // included: a client that comes back must hear of those too.
 type table struct {
 	latest    map[string]*record
+	bytes     int       // of latest
 	deleted   []*record // oldest first; some may be written again since
 	tombs     int       // keys of latest that are deleted
 	forgotten []int64   // per partition: deletes below this offset are not known
@@ -175,7 +215,11 @@ func (t *table) put(r *record) bool {
 	if old != nil && old.tombstone {
 		t.tombs--
 	}
+	if old != nil {
+		t.bytes -= old.size()
+	}
 	t.latest[r.key] = r
+	t.bytes += r.size()
 	if r.tombstone {
 		t.tombs++
 		t.deleted = append(t.deleted, r)
@@ -192,35 +236,34 @@ func (t *table) forget() {
 		t.deleted = t.deleted[1:]
 		if t.latest[r.key] == r {
 			delete(t.latest, r.key)
+			t.bytes -= r.size()
 			t.tombs--
 			t.forgotten[r.partition] = r.offset + 1
 		}
 	}
 }
 
-// since returns the latest records that v wants from a position on, ordered by
-// partition and offset, so that the id of each is true. Of a partition that is
-// absent nothing was delivered: its deletes concern nobody.
-func (t *table) since(next []int64, v *view) []*record {
+// of returns the latest records that v wants, in no order.
+func (t *table) of(v *view) []*record {
+	if v.keys == nil {
+		return slices.AppendSeq(make([]*record, 0, len(t.latest)), maps.Values(t.latest))
+	}
 	var found []*record
-	pick := func(r *record) {
-		from := next[r.partition]
-		if r.offset >= from && !(r.tombstone && from == Absent) {
+	for _, k := range v.keys {
+		if r := t.latest[k]; r != nil {
 			found = append(found, r)
 		}
 	}
-	if v.keys != nil {
-		for _, k := range v.keys {
-			if r := t.latest[k]; r != nil {
-				pick(r)
-			}
-		}
-	} else {
-		for _, r := range t.latest {
-			pick(r)
-		}
-	}
 	return found
+}
+
+// since returns those of latest from a position on. Of a partition that is
+// absent nothing was delivered: its deletes concern nobody.
+func since(latest []*record, next []int64) []*record {
+	return slices.DeleteFunc(latest, func(r *record) bool {
+		from := next[r.partition]
+		return r.offset < from || r.tombstone && from == Absent
+	})
 }
 
 // byOffset orders the records of one topic.

@@ -108,7 +108,7 @@ func (r *ring) removeView(v *view) {
 
 // wants says whether records with that key belong to the view.
 func (v *view) wants(r *record) bool {
-	if v.keys == nil {
+	if v.keys == nil || r.hole > 0 { // a hole may have held any key
 		return true
 	}
 	if !r.hasKey {

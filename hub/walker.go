@@ -33,7 +33,8 @@ type walker struct {
 	batch  batch
 	opener []byte // what goes out first
 	prefix *prefix
-	lastID []byte // characters of the newest id sent, behind its head
+	due    time.Time // until when the prefix must have been taken; zero without one
+	lastID []byte    // characters of the newest id sent, behind its head
 }
 
 // Serve sends opening and the stream until ctx is done, the client leaves or
@@ -149,11 +150,12 @@ func (w *walker) enter(ctx context.Context) error {
 	if w.origin.id != nil && !w.origin.lapped && w.resume() {
 		return nil
 	}
-	p, err := w.hub.prefix(patience{ctx, w.stop, w.open}, w.view, w.origin)
+	p, err := w.hub.prefix(patience{ctx: ctx, stop: w.stop, before: w.open}, w.view, w.origin)
 	if err != nil {
 		return err
 	}
 	w.prefix, w.cursor.offset, w.cursor.next = p, 0, p.cut
+	w.due = time.Now().Add(p.allowed(w.hub.config.StallTimeout))
 	return nil
 }
 
@@ -272,7 +274,7 @@ func (w *walker) sendPrefix() error {
 	}
 	if last {
 		w.hub.prefixes.release(w.prefix)
-		w.prefix = nil
+		w.prefix, w.due = nil, time.Time{}
 	}
 	return nil
 }
@@ -312,10 +314,15 @@ func (w *walker) send() error {
 }
 
 // write writes until all is accepted. A client that takes a little at a time is
-// slow, but alive; one that takes nothing for the stall timeout is not.
+// slow, but alive; one that takes nothing for the stall timeout is not. While it
+// holds a prefix, which others may wait for, its time is bounded in all.
 func (w *walker) write(out *net.Buffers) error {
 	for {
-		if err := w.sink.SetWriteDeadline(time.Now().Add(w.hub.config.StallTimeout)); err != nil {
+		until := time.Now().Add(w.hub.config.StallTimeout)
+		if !w.due.IsZero() && w.due.Before(until) {
+			until = w.due
+		}
+		if err := w.sink.SetWriteDeadline(until); err != nil {
 			return err
 		}
 		n, err := w.sink.WriteBuffers(out)
@@ -327,7 +334,7 @@ func (w *walker) write(out *net.Buffers) error {
 			return err
 		case w.stopped():
 			return errCut
-		case n == 0:
+		case n == 0, until.Equal(w.due):
 			return errStalled
 		}
 	}

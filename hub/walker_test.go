@@ -108,7 +108,7 @@ func TestRetryIsSpread(t *testing.T) {
 }
 
 // A client that accepts nothing is closed after the stall timeout, to the
-// second; one that accepts a byte now and then never is.
+// second; one that accepts a byte now and then never is, once it has its prefix.
 func TestStallTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, nil)
@@ -128,6 +128,15 @@ func TestStallTimeout(t *testing.T) {
 			t.Errorf("ended as %s after %s", reason, time.Since(begin))
 		}
 		p, ended := serve()
+		for opening := ""; !strings.Contains(opening, "event: heartbeat"); {
+			b := make([]byte, 4096)
+			n, err := p.peer.Read(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			opening += string(b[:n])
+		}
+		s.put("events/0@0 a=" + strings.Repeat("x", 1000))
 		for range 20 {
 			time.Sleep(DefaultStallTimeout - time.Second)
 			if _, err := p.peer.Read(make([]byte, 1)); err != nil {
