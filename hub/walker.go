@@ -30,11 +30,11 @@ type Sink interface {
 type walker struct {
 	*Client
 	sink   Sink
+	due    time.Time // until when the prefix must have been taken; zero without one
 	batch  batch
 	opener []byte // what goes out first
 	prefix *prefix
-	due    time.Time // until when the prefix must have been taken; zero without one
-	lastID []byte    // characters of the newest id sent, behind its head
+	lastID []byte // characters of the newest id sent, behind its head
 }
 
 // Serve sends opening and the stream until ctx is done, the client leaves or
