@@ -10,17 +10,18 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 )
 
 // count returns what a counter stands at.
 func count(t *testing.T, c prometheus.Counter) int {
 	t.Helper()
-	var m dto.Metric
-	if err := c.Write(&m); err != nil {
+	all := prometheus.NewRegistry()
+	all.MustRegister(c)
+	found, err := all.Gather()
+	if err != nil {
 		t.Fatal(err)
 	}
-	return int(m.GetCounter().GetValue())
+	return int(found[0].GetMetric()[0].GetCounter().GetValue())
 }
 
 // heavy publishes n values of 10,000 bytes to figures, behind offset 1000, so
