@@ -25,12 +25,21 @@ var (
 
 // Subscription is what a client asks for.
 type Subscription struct {
-	Topics   []string // at least one; order and repetition do not matter
-	Keys     []string // only records with these keys; nil: every key
-	Envelope bool     // data is {topic,partition,offset,at,key,value}
-	LastID   string   // of the last event that it had; empty: none
+	Topics []string // at least one; order and repetition do not matter
+	Keys   []string // only records with these keys
+	// Beginnings are those of further keys, of which nobody has a list: records
+	// whose key begins with one of them. Both nil: every record.
+	Beginnings []string
+	Envelope   bool   // data is {topic,partition,offset,at,key,value}
+	LastID     string // of the last event that it had; empty: none
 	// Expires is when the stream must end with the reason expired; zero: never.
 	Expires time.Time
+	// Revoked says whether the permission was withdrawn; Hub.Recheck asks for it,
+	// so it must neither block nor call the hub. Nil: it never is.
+	Revoked func() bool
+	// Left is called once when a client that was admitted no longer counts. It
+	// must neither block nor call the hub. Nil: nobody is told.
+	Left func()
 }
 
 // CheckID returns an error that wraps ErrBadID unless text is an id.
@@ -50,10 +59,11 @@ type cursor struct {
 
 // Client is one connection. It is made by Join and driven by Serve.
 type Client struct {
-	hub    *Hub
-	view   *view
-	topics []Topic // as hello lists them
-	origin origin
+	hub        *Hub
+	view       *view
+	topics     []Topic // as hello lists them
+	origin     origin
+	permission permission
 
 	cursor cursor // owned by Serve, but expires and reason: guarded by clients.mu
 
@@ -70,11 +80,9 @@ func (h *Hub) Join(s Subscription) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys := slices.Clone(s.Keys)
-	slices.Sort(keys)
-	keys = slices.Compact(keys)
-	if s.Keys != nil && (len(keys) == 0 || len(keys) > MaxViewKeys) {
-		return nil, fmt.Errorf("%w: %d, allowed are 1 to %d", ErrKeys, len(keys), MaxViewKeys)
+	keys, err := keySetOf(s)
+	if err != nil {
+		return nil, err
 	}
 	c := &Client{hub: h, stop: make(chan struct{})}
 	if s.LastID != "" {
@@ -88,6 +96,7 @@ func (h *Hub) Join(s Subscription) (*Client, error) {
 		c.topics = append(c.topics, h.config.Topics[i])
 	}
 	c.setExpiry(s.Expires)
+	c.permission.revoked = s.Revoked
 	if err := h.clients.add(c, h.config.MaxClients); err != nil {
 		return nil, err
 	}
@@ -102,6 +111,7 @@ func (h *Hub) Join(s Subscription) (*Client, error) {
 		h.clients.remove(c)
 		return nil, fmt.Errorf("%w: %w", ErrFull, err)
 	}
+	c.permission.left = s.Left
 	return c, nil
 }
 
@@ -168,6 +178,9 @@ func (cs *clients) add(c *Client, limit int) error {
 func (cs *clients) remove(c *Client) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
+	if _, ok := cs.all[c]; ok && c.permission.left != nil {
+		c.permission.left()
+	}
 	delete(cs.all, c)
 	cs.gone.send()
 }
@@ -182,6 +195,7 @@ func (cs *clients) expire(now orders.Time) {
 			c.endLocked(closeReasons[c.cursor.reason])
 		}
 	}
+	cs.cutOver(now)
 }
 
 // endLocked asks the client's walker to say goodbye and leave. Needs

@@ -63,7 +63,7 @@ const (
 	MaxTopicName     = 249 // as Kafka
 	MaxRings         = 64  // (topics, encoding) served at once; beyond: the join is refused
 	MaxViews         = 16_384
-	MaxViewKeys      = 256
+	MaxViewKeys      = 1024    // keys and beginnings of keys; a token grants no more
 	MaxKeysPerTopic  = 1 << 20 // keys of a state topic; beyond: Publish fails
 	MaxTombstones    = 1 << 16 // deleted keys remembered per topic; beyond: the oldest is forgotten
 	maxRecent        = 10_000

@@ -232,20 +232,15 @@ func ringName(topics []int, enc encoding) string {
 	return string(b)
 }
 
-// viewName is what tells the views of a ring apart: each key with its length.
-func viewName(keys []string) string {
-	var b []byte
-	for _, k := range keys {
-		b = binary.AppendUvarint(b, uint64(len(k)))
-		b = append(b, k...)
-	}
-	return string(b)
+// viewName is what tells the views of a ring apart.
+func viewName(keys []string, beginnings ...string) string {
+	return string(appendKeys(nil, keys, beginnings))
 }
 
 var errTooManyViews = errors.New("hub: too many different requests at once")
 
 // enter returns the view for topics and keys and counts a client in. Needs mu.
-func (h *Hub) enter(topics []int, keys []string, enc encoding) (*view, error) {
+func (h *Hub) enter(topics []int, set keySet, enc encoding) (*view, error) {
 	name := ringName(topics, enc)
 	r := h.rings[name]
 	if r == nil {
@@ -259,12 +254,13 @@ func (h *Hub) enter(topics []int, keys []string, enc encoding) (*view, error) {
 		r = newRing(topics, enc, h.config.RingBytes, age)
 		h.rings[name] = r
 	}
-	v := r.views[viewName(keys)]
+	keys := viewName(set.keys, set.beginnings...)
+	v := r.views[keys]
 	if v == nil {
 		if h.views >= MaxViews {
 			return nil, errTooManyViews
 		}
-		v = r.addView(viewName(keys), keys)
+		v = r.addView(keys, set)
 		h.views++
 	}
 	v.clients++

@@ -67,19 +67,32 @@ func hashUUID(uuid [16]byte) uint32 {
 
 // hashKeys returns the hash of a sorted key set. Each key goes in with its
 // length, so that no two sets run into each other.
-func hashKeys(keys []string) keyHash {
-	var b []byte
-	for _, k := range keys {
-		b = binary.AppendUvarint(b, uint64(len(k)))
-		b = append(b, k...)
-	}
-	sum := sha256.Sum256(b)
+func hashKeys(keys []string, beginnings ...string) keyHash {
+	sum := sha256.Sum256(appendKeys(nil, keys, beginnings))
 	var h keyHash
 	copy(h[:], sum[:])
 	if h == (keyHash{}) {
 		h[0] = 1 // all zero means every key
 	}
 	return h
+}
+
+// appendKeys appends a key set as bytes that no other set has: each key after
+// its length, then, if there are beginnings, a zero in a longer form than a
+// length is ever written in, and each beginning after its length.
+func appendKeys(b []byte, keys, beginnings []string) []byte {
+	list := func(texts []string) {
+		for _, t := range texts {
+			b = binary.AppendUvarint(b, uint64(len(t)))
+			b = append(b, t...)
+		}
+	}
+	list(keys)
+	if len(beginnings) > 0 {
+		b = append(b, 0x80, 0x00)
+		list(beginnings)
+	}
+	return b
 }
 
 // appendIDHead appends the eight characters that begin the id of a view.

@@ -107,6 +107,12 @@ func pick(rng *rand.Rand, keys int) Subscription {
 	for range rng.IntN(4) {
 		s.Keys = append(s.Keys, fmt.Sprintf("k%d", rng.IntN(keys+2)))
 	}
+	for range max(rng.IntN(5)-2, 0) { // k1 begins with itself, and k10 with it
+		s.Beginnings = append(s.Beginnings, fmt.Sprintf("k%d", rng.IntN(keys+2)))
+	}
+	if rng.IntN(12) == 0 {
+		s.Beginnings = append(s.Beginnings, "k")
+	}
 	s.Envelope = rng.IntN(3) == 0
 	return s
 }
@@ -150,7 +156,7 @@ func model(rng *rand.Rand, steps int, totals map[GapReason]int) error {
 	for range 8 {
 		sub := pick(rng, keys)
 		slices.Sort(sub.Keys)
-		c := &modelClient{reader: newReader(w, sub.Topics, sub.Keys), sub: sub}
+		c := &modelClient{reader: newReader(w, sub), sub: sub}
 		clients = append(clients, c)
 	}
 	for step := range steps {

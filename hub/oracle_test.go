@@ -118,7 +118,8 @@ func (p *pod) pullAll(w *world) error {
 type reader struct {
 	world  *world
 	topics []string
-	keys   []string // nil: every key
+	keys   []string // with beginnings nil too: every key
+	begin  []string
 	parser sse.Parser
 
 	next   map[string][]int64 // of log topics: all before was accounted for; Absent: not known yet
@@ -129,8 +130,9 @@ type reader struct {
 	errs   []string
 }
 
-func newReader(w *world, topics, keys []string) *reader {
-	r := &reader{world: w, topics: topics, keys: keys, next: map[string][]int64{}, values: map[string]map[string]string{}}
+func newReader(w *world, sub Subscription) *reader {
+	topics := sub.Topics
+	r := &reader{world: w, topics: topics, keys: sub.Keys, begin: sub.Beginnings, next: map[string][]int64{}, values: map[string]map[string]string{}}
 	for _, t := range topics {
 		r.next[t] = slices.Repeat([]int64{Absent}, len(w.logs[t]))
 		r.values[t] = map[string]string{}
@@ -170,7 +172,10 @@ func (r *reader) missed(topic string, partition int, from, to int64) (n int) {
 	return n
 }
 
-func (r *reader) wants(key string) bool { return r.keys == nil || slices.Contains(r.keys, key) }
+func (r *reader) wants(key string) bool {
+	return r.keys == nil && r.begin == nil || slices.Contains(r.keys, key) ||
+		slices.ContainsFunc(r.begin, func(b string) bool { return strings.HasPrefix(key, b) })
+}
 
 func (r *reader) event(e *sse.Event) {
 	r.events++
@@ -264,7 +269,7 @@ func (r *reader) gap(data []byte) {
 		r.wrong("gap %s: but the reader is at %d", data, from)
 	case from != Absent && *g.To < from:
 		r.wrong("gap %s: but the reader is at %d already", data, from)
-	case lost == 0 && r.keys == nil:
+	case lost == 0 && r.keys == nil && r.begin == nil:
 		r.wrong("gap %s: misses nothing", data)
 	case int64(lost) > *g.AtMost:
 		r.wrong("gap %s: misses %d", data, lost)

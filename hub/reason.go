@@ -20,10 +20,11 @@ var gapReasons = []GapReason{GapSlow, GapExpired, GapUnknownID, GapRecreated, Ga
 type CloseReason string
 
 // The reasons of a close. All but Left are told to the client in a goodbye
-// event, as far as it still reads.
+// event, as far as it still reads; Revoked is told as expired.
 const (
 	CloseDrain     CloseReason = "drain"     // the pod goes away
 	CloseExpired   CloseReason = "expired"   // the token is no longer valid
+	CloseRevoked   CloseReason = "revoked"   // the token was withdrawn before its time
 	CloseOverload  CloseReason = "overload"  // the pod is full
 	CloseBehind    CloseReason = "behind"    // the pod has not read as far as the client's id
 	CloseRebalance CloseReason = "rebalance" // the stream reached its greatest age
@@ -34,5 +35,5 @@ const (
 
 // closeReasons lists them all, for metrics.
 var closeReasons = []CloseReason{
-	CloseDrain, CloseExpired, CloseOverload, CloseBehind, CloseRebalance, CloseSlow, CloseEnd, CloseLeft,
+	CloseDrain, CloseExpired, CloseRevoked, CloseOverload, CloseBehind, CloseRebalance, CloseSlow, CloseEnd, CloseLeft,
 }

@@ -30,16 +30,17 @@ type ring struct {
 	all   *view            // the view of every key; nil without clients
 	idle  time.Time        // since when no view was left
 
-	mu       sync.RWMutex // guards what follows; Lock only by the sequencer
-	segments []*segment   // oldest first
-	first    uint64       // number of the oldest frame kept
-	next     uint64       // number of the frame that will come
-	bytes    int
-	floor    uint64 // an id is not looked for among frames before this one
-	postings map[string]*posting
-	everyone posting // frames that belong to every view
-	keyless  posting // frames that belong to no view of certain keys
-	dirty    []*view // views with frames that nobody was woken for
+	mu         sync.RWMutex // guards what follows; Lock only by the sequencer
+	segments   []*segment   // oldest first
+	first      uint64       // number of the oldest frame kept
+	next       uint64       // number of the frame that will come
+	bytes      int
+	floor      uint64 // an id is not looked for among frames before this one
+	postings   map[string]*posting
+	beginnings beginnings
+	everyone   posting // frames that belong to every view
+	keyless    posting // frames that belong to no view of certain keys
+	dirty      []*view // views with frames that nobody was woken for
 }
 
 // segment is a run of frames. Bytes up to len(data) never change again, and
@@ -104,6 +105,12 @@ func (r *ring) push(e entry) {
 	r.next++
 	r.bytes += len(e.bytes)
 	r.soil(post)
+	if post != &r.everyone && post != &r.keyless {
+		for p := range r.beginnings.of(e.key) {
+			p.frames = append(p.frames, r.next-1)
+			r.soil(p)
+		}
+	}
 	r.evict(e.now)
 }
 
@@ -174,6 +181,11 @@ func (r *ring) shorten() int {
 func (r *ring) drop(s *segment) {
 	for _, f := range s.frames {
 		f.post.evictOldest()
+		if f.post != &r.everyone && f.post != &r.keyless {
+			for p := range r.beginnings.of(f.post.key) {
+				p.evictOldest()
+			}
+		}
 		r.forgetUnused(f.post)
 	}
 	r.first = s.first + uint64(len(s.frames))

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -245,12 +244,17 @@ func (t *table) forget() {
 
 // of returns the latest records that v wants, in no order.
 func (t *table) of(v *view) []*record {
-	if v.keys == nil {
-		return slices.AppendSeq(make([]*record, 0, len(t.latest)), maps.Values(t.latest))
-	}
 	var found []*record
-	for _, k := range v.keys {
-		if r := t.latest[k]; r != nil {
+	if v.keys != nil && len(v.beginnings) == 0 {
+		for _, k := range v.keys {
+			if r := t.latest[k]; r != nil {
+				found = append(found, r)
+			}
+		}
+		return found
+	}
+	for _, r := range t.latest {
+		if v.wants(r) {
 			found = append(found, r)
 		}
 	}

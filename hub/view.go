@@ -11,12 +11,12 @@ import (
 // shared by all views with that key, so that ten thousand key sets do not keep
 // ten thousand lists of their own.
 type view struct {
-	ring  *ring
-	name  string           // canonical form of keys; empty: every key
-	keys  []string         // sorted; nil: every key
+	ring *ring
+	name string // canonical form of keys; empty: every key
+	keySet
 	hash  keyHash          // of keys
 	head  [idHeadText]byte // how the ids of this view begin
-	posts []*posting       // of keys, and of everyone; nil: every key
+	posts []*posting       // of keys and beginnings, and of everyone; nil: every key
 
 	clients int // owned by the sequencer
 
@@ -66,24 +66,29 @@ func (r *ring) posting(key string) *posting {
 
 // addView makes the view of a key set known to the ring. Called by the
 // sequencer.
-func (r *ring) addView(name string, keys []string) *view {
-	v := &view{ring: r, name: name, keys: keys}
-	if keys != nil {
-		v.hash = hashKeys(keys)
+func (r *ring) addView(name string, set keySet) *view {
+	v := &view{ring: r, name: name, keySet: set}
+	if set.keys != nil {
+		v.hash = hashKeys(set.keys, set.beginnings...)
 	}
 	copy(v.head[:], appendIDHead(nil, v.hash))
 	v.news.init()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.views[name] = v
-	if keys == nil {
+	if set.keys == nil {
 		r.all = v
 		return v
 	}
-	for _, k := range keys {
-		p := r.posting(k)
+	want := func(p *posting) {
 		p.views = append(p.views, v)
 		v.posts = append(v.posts, p)
+	}
+	for _, k := range set.keys {
+		want(r.posting(k))
+	}
+	for _, b := range set.beginnings {
+		want(r.beginning(b))
 	}
 	v.posts = append(v.posts, &r.everyone)
 	return v
@@ -103,6 +108,7 @@ func (r *ring) removeView(v *view) {
 		}
 		r.forgetUnused(p)
 	}
+	r.dropBeginnings(v)
 	r.dirty = slices.DeleteFunc(r.dirty, func(d *view) bool { return d == v })
 }
 
@@ -115,7 +121,7 @@ func (v *view) wants(r *record) bool {
 		return false
 	}
 	_, ok := slices.BinarySearch(v.keys, r.key)
-	return ok
+	return ok || begins(v.beginnings, r.key)
 }
 
 // outcome is what a look into the ring came to.

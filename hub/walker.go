@@ -370,10 +370,10 @@ func (w *walker) goodbye(err error) CloseReason {
 		return CloseLeft
 	}
 	w.batch.reset()
-	if w.prefix == nil && w.cursor.next > 0 {
+	if w.prefix == nil && w.cursor.next > 0 && reason != CloseRevoked {
 		w.view.collect(w.cursor.next, &w.batch)
 	}
-	w.batch.add(AppendGoodbye(nil, reason, retry))
+	w.batch.add(AppendGoodbye(nil, reason.told(), retry))
 	if err := w.send(); err != nil {
 		w.hub.config.Logger.Debug("goodbye not delivered", "reason", reason, "err", err)
 	}

@@ -353,7 +353,7 @@ func TestConcurrent(t *testing.T) {
 // until it has everything.
 func roam(t *testing.T, p *pod, w *world, sub Subscription, seed uint64, published <-chan struct{}) {
 	rng := rand.New(rand.NewPCG(seed, 5))
-	r := newReader(w, sub.Topics, sub.Keys)
+	r := newReader(w, sub)
 	for over := false; !over; {
 		select {
 		case <-published:
