@@ -101,6 +101,10 @@ func entry(p Problem) (e struct {
 	return e
 }
 
+// Revocation is the refusal of a permit that [Verifier.Revoked] says no longer
+// counts, for those who ask after they admitted somebody.
+func Revocation() *Refusal { return refuse(ProblemRevoked, "", nil) }
+
 // Error implements error, for logs.
 func (r *Refusal) Error() string {
 	if r.Cause == nil {

@@ -22,6 +22,7 @@ const minGzip = 512
 type page struct {
 	files  map[string]*asset // by URL path
 	policy string            // Content-Security-Policy
+	framed string            // its frame-ancestors for what may be inside other pages
 }
 
 // asset is one file of the page.
@@ -37,8 +38,8 @@ type asset struct {
 
 // newPage reads all files. index.html is also the page at /, embed.html that at
 // /embed.
-func newPage(files fs.FS, policy string) (*page, error) {
-	p := &page{files: map[string]*asset{}, policy: policy}
+func newPage(files fs.FS, policy string, ancestors []string) (*page, error) {
+	p := &page{files: map[string]*asset{}, policy: policy, framed: strings.Join(ancestors, " ")}
 	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -136,7 +137,7 @@ func (p *page) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	ancestors := "'none'"
 	if a.frames {
-		ancestors = "*"
+		ancestors = p.framed
 	}
 	h.Set("Content-Security-Policy", p.policy+"; frame-ancestors "+ancestors)
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
@@ -150,7 +151,7 @@ func (p *page) serve(w http.ResponseWriter, r *http.Request) {
 	etag := a.etag
 	body := a.body
 	if a.gzipped != nil {
-		h.Set("Vary", "Accept-Encoding")
+		h.Add("Vary", "Accept-Encoding")
 		if acceptsGzip(r) {
 			body = a.gzipped
 			etag = strings.TrimSuffix(etag, `"`) + `-gzip"`

@@ -20,6 +20,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"livemap/auth"
 	"livemap/feed"
 	"livemap/hub"
 	"livemap/kafka"
@@ -47,11 +48,20 @@ type Config struct {
 	// Negative: they all end at once.
 	Drain time.Duration
 	// TrustedProxies are answered 503 when the pod is full, so that they try the
-	// next. All others get 200 and a goodbye: a browser never comes back after
-	// an error.
+	// next; all others get 200 and a goodbye, for a browser never comes back after
+	// an error. What they say in X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
-	// Door decides who may see what; nil: everybody everything.
-	Door Door
+	// Door decides who may see what; it must be given. Its Options.Origins are
+	// also those whose pages may read the answers (CORS). Run keeps its Verifier
+	// fresh.
+	Door *auth.Door
+	// Limits bound what one client, or all together, may take.
+	Limits Limits
+	// TLS is how the public address speaks TLS itself; zero: it does not.
+	TLS TLS
+	// FrameAncestors are the sites that may show /embed inside their pages, as in
+	// a Content-Security-Policy; nil: every site.
+	FrameAncestors []string
 	// Page holds the files of the page; nil: those of package web.
 	Page fs.FS
 	// PagePolicy is the page's Content-Security-Policy; empty: that of package
@@ -136,6 +146,9 @@ func (c Config) withDefaults() Config {
 	if c.Topics == nil {
 		c.Topics = DefaultTopics()
 	}
+	if c.FrameAncestors == nil {
+		c.FrameAncestors = []string{"*"}
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -188,5 +201,15 @@ func (c Config) Validate() error {
 		}
 		seen[k] = name
 	}
-	return errors.Join(append(errs, c.Kafka.Validate(), c.hubConfig().Validate())...)
+	if c.Door == nil {
+		errs = append(errs, errors.New("door: nothing says who may see what"))
+	} else {
+		errs = append(errs, c.Door.Options.Validate())
+	}
+	for _, a := range c.FrameAncestors {
+		if err := checkAncestor(a); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(append(errs, c.Limits.validate(), c.TLS.validate(), c.Kafka.Validate(), c.hubConfig().Validate())...)
 }

@@ -6,26 +6,26 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"net/netip"
-	"slices"
 	"strconv"
 	"time"
 
+	"livemap/auth"
 	"livemap/hub"
 )
 
 // events answers GET /v1/events.
-func (s *Server) events(w http.ResponseWriter, r *http.Request, permit Permit) {
+func (s *Server) events(w http.ResponseWriter, r *http.Request, permit *auth.Permit) {
 	if !accepts(r, "text", "event-stream") {
 		refuse(http.StatusNotAcceptable, "this is text/event-stream, which Accept does not allow").write(w)
 		return
 	}
 	q, bad := eventsQuery(r)
-	if bad == nil {
-		bad = s.allowed(permit, q)
-	}
 	if bad != nil {
 		bad.write(w)
+		return
+	}
+	keys, ok := s.allowed(w, r, permit, q)
+	if !ok {
 		return
 	}
 	if r.Method == http.MethodHead {
@@ -34,39 +34,48 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, permit Permit) {
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	keys := q.keys
-	if keys == nil {
-		if keys = permit.Keys; slices.ContainsFunc(keys, wild) {
-			refuse(http.StatusForbidden, "the permit has wildcards: name the keys").write(w)
-			return
-		}
+	leave, refused := s.limits.enter(s.clientOf(r), permit.Subject)
+	if refused != "" {
+		s.shed(w, r, refused)
+		return
 	}
-	client, err := s.hub.Join(hub.Subscription{
-		Topics: q.topics, Keys: keys, Envelope: q.envelope, LastID: q.lastID, Expires: permit.Expires,
-	})
+	sub := s.subscription(q, keys, permit)
+	sub.Left = leave
+	client, err := s.hub.Join(sub)
 	if err != nil {
-		s.shed(w, r, err)
+		if leave != nil {
+			leave()
+		}
+		s.notJoined(w, r, err)
+		return
+	}
+	if s.withdrawn(permit) {
+		client.Reject()
+		s.deny(w, r, auth.Revocation())
 		return
 	}
 	s.stream(w, r, client)
 }
 
-// allowed checks a query against the permit, and whether the topics exist.
-func (s *Server) allowed(permit Permit, q query) *problem {
+// allowed checks what a request names against the permit, and then whether the
+// topics exist: the other way round, outsiders would learn which there are. It
+// returns the effective key set, or false where the request was answered.
+func (s *Server) allowed(w http.ResponseWriter, r *http.Request, permit *auth.Permit, q query) (auth.Patterns, bool) {
+	keys, err := permit.Allow(q.topics, q.keys)
+	if err == nil && keys.Empty() {
+		err = &auth.Refusal{Problem: auth.ProblemGrant, Detail: "the token permits no key"}
+	}
+	if err != nil {
+		s.deny(w, r, err)
+		return auth.Patterns{}, false
+	}
 	for _, t := range q.topics {
-		if !permit.topic(t) {
-			return refuse(http.StatusForbidden, "the topic "+strconv.QuoteToASCII(t)+" is not permitted")
-		}
 		if _, ok := s.topics[t]; !ok {
-			return refuse(http.StatusBadRequest, "there is no topic "+strconv.QuoteToASCII(t)+"; /v1/topics lists them")
+			refuse(http.StatusBadRequest, "there is no topic "+strconv.QuoteToASCII(t)+"; /v1/topics lists them").write(w)
+			return auth.Patterns{}, false
 		}
 	}
-	for _, k := range q.keys {
-		if !permit.key(k) {
-			return refuse(http.StatusForbidden, "the key "+strconv.QuoteToASCII(k)+" is not permitted")
-		}
-	}
-	return nil
+	return keys, true
 }
 
 // streamHeader sets the header of a stream.
@@ -76,45 +85,34 @@ func streamHeader(h http.Header) {
 	h.Set("X-Accel-Buffering", "no")
 }
 
-// shed turns away a client that the hub has no place for. A browser's
-// EventSource never comes back after an HTTP error, so a direct client is
-// answered 200 and told when to; a proxy that we trust is answered 503 and
-// tries the next pod.
-func (s *Server) shed(w http.ResponseWriter, r *http.Request, err error) {
-	reason := hub.CloseOverload
+// notJoined answers a client that the hub did not admit.
+func (s *Server) notJoined(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(err, hub.ErrDraining):
-		reason = hub.CloseDrain
-	case !errors.Is(err, hub.ErrFull):
+		s.shed(w, r, shedDrain)
+	case errors.Is(err, hub.ErrFull):
+		s.shed(w, r, shedFull)
+	default:
 		refuse(http.StatusBadRequest, "this cannot be asked for: too many keys or topics").write(w)
-		return
 	}
-	s.metrics.shed(reason)
+}
+
+// shed turns away a client that there is no place for. A browser's EventSource
+// never comes back after an HTTP error, so a direct client is answered 200 and
+// told when to; a proxy that we trust is answered 503 and tries the next pod.
+func (s *Server) shed(w http.ResponseWriter, r *http.Request, reason shedReason) {
+	s.metrics.sheds[reason].Inc()
 	if s.trusted(r.RemoteAddr) {
-		refuse(http.StatusServiceUnavailable, "this pod takes no more streams: "+string(reason)).write(w)
+		refuse(http.StatusServiceUnavailable, "this pod takes no more streams: "+string(reason.told())).write(w)
 		return
 	}
 	retry := time.Second + rand.N(4*time.Second)
-	b := hub.AppendGoodbye(nil, reason, retry)
+	b := hub.AppendGoodbye(nil, reason.told(), retry)
 	streamHeader(w.Header())
 	w.Header().Set("Connection", "close")
 	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	w.WriteHeader(http.StatusOK)
 	w.Write(b) //nolint:errcheck // the client is gone: there is nobody to tell
-}
-
-// trusted says whether the peer is one of our own proxies.
-func (s *Server) trusted(remote string) bool {
-	addr, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return false
-	}
-	for _, p := range s.config.TrustedProxies {
-		if p.Contains(addr.Addr().Unmap()) {
-			return true
-		}
-	}
-	return false
 }
 
 // stream hands a connection over to the hub and returns when it is over. From
@@ -149,7 +147,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, client *hub.Clie
 		watch(conn)
 		cancel()
 	}()
-	client.Serve(ctx, connSink{conn}, s.streamHead())
+	client.Serve(ctx, connSink{conn}, streamHead(w.Header()))
 	conn.Close()
 	<-watched
 }
@@ -163,8 +161,9 @@ func watch(conn net.Conn) {
 }
 
 // streamHead returns the head of a stream. It is the same for HTTP/1.0 and 1.1:
-// the body ends where the connection does.
-func (s *Server) streamHead() []byte {
+// the body ends where the connection does. Of the fields set so far it takes
+// those by which pages of other origins may read the stream.
+func streamHead(set http.Header) []byte {
 	b := []byte("HTTP/1.1 200 OK\r\n" +
 		"Content-Type: text/event-stream\r\n" +
 		"Cache-Control: no-cache, no-transform\r\n" +
@@ -174,6 +173,11 @@ func (s *Server) streamHead() []byte {
 		"Connection: close\r\n" +
 		"Date: ")
 	b = time.Now().UTC().AppendFormat(b, http.TimeFormat)
+	for _, name := range corsHeaders {
+		if v := set.Get(name); v != "" {
+			b = append(b, "\r\n"+name+": "+v...)
+		}
+	}
 	return append(b, "\r\n\r\n"...)
 }
 
@@ -181,7 +185,7 @@ func (s *Server) streamHead() []byte {
 func rawProblem(p *problem) []byte {
 	body := p.body()
 	b := []byte("HTTP/1.1 " + strconv.Itoa(p.Status) + " " + p.Title + "\r\n" +
-		"Content-Type: application/problem+json\r\nConnection: close\r\nContent-Length: ")
+		"Content-Type: application/problem+json\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nConnection: close\r\nContent-Length: ")
 	b = strconv.AppendInt(b, int64(len(body)), 10)
 	b = append(b, "\r\n\r\n"...)
 	return append(b, body...)

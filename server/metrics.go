@@ -2,32 +2,39 @@ package server
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
-
-	"livemap/hub"
 )
 
 // metrics are the server's own counters.
 type metrics struct {
-	sheds   map[hub.CloseReason]prometheus.Counter
-	skipped prometheus.Counter
-	all     []prometheus.Collector
+	sheds map[shedReason]prometheus.Counter
+	// connections that were closed unread
+	refusedConnections map[refusedConnection]prometheus.Counter
+	skipped            prometheus.Counter
+	all                []prometheus.Collector
 }
 
 func newMetrics() *metrics {
 	sheds := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: "livemap", Subsystem: "server", Name: "shed_total", Help: "Clients turned away, by reason.",
+		Namespace: "livemap", Subsystem: "server", Name: "shed_total", Help: "Clients turned away, by the limit that they met.",
 	}, []string{"reason"})
-	m := &metrics{sheds: map[hub.CloseReason]prometheus.Counter{}}
-	for _, r := range []hub.CloseReason{hub.CloseOverload, hub.CloseDrain} {
+	m := &metrics{sheds: map[shedReason]prometheus.Counter{}, refusedConnections: map[refusedConnection]prometheus.Counter{}}
+	for _, r := range shedReasons {
 		m.sheds[r] = sheds.WithLabelValues(string(r))
+	}
+	refused := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "livemap", Subsystem: "server", Name: "refused_connections_total", Help: "Connections closed unread, by the limit that they met.",
+	}, []string{"reason"})
+	for _, r := range []refusedConnection{refusedFull, refusedAddress} {
+		m.refusedConnections[r] = refused.WithLabelValues(string(r))
 	}
 	m.skipped = prometheus.NewCounter(prometheus.CounterOpts{
 		Namespace: "livemap", Subsystem: "server", Name: "skipped_offsets_total", Help: "Offsets of batches that could not be decoded.",
 	})
-	m.all = []prometheus.Collector{sheds, m.skipped}
+	m.all = []prometheus.Collector{sheds, refused, m.skipped}
 	return m
 }
 
+<<<<<<< HEAD
 func (m *metrics) shed(r hub.CloseReason) { m.sheds[r].Inc() }
 
 // Collectors returns the metrics of the server, its hub and its connection to
@@ -36,6 +43,17 @@ func (s *Server) Collectors() []prometheus.Collector {
 	all := append(s.hub.Collectors(), s.metrics.all...)
 	if m := s.config.Kafka.Metrics; m != nil {
 		all = append(all, m)
+=======
+// Collectors returns the metrics of the server, its hub and its door for
+// registration.
+func (s *Server) Collectors() []prometheus.Collector {
+	all := append(s.hub.Collectors(), s.metrics.all...)
+	all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: "livemap", Subsystem: "server", Name: "connections", Help: "Connections at the public address that are no stream.",
+	}, func() float64 { return float64(s.connections.count()) }))
+	if v := s.config.Door.Verifier; v != nil {
+		all = append(all, v.Collectors()...)
+>>>>>>> e7077e9 (serve: tokens at the door, limits, CORS, TLS)
 	}
 	return all
 }

@@ -13,6 +13,8 @@ type problem struct {
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail,omitempty"`
+	// Code is the auth.Problem of a refusal at the door: docs/tokens.md.
+	Code string `json:"code,omitempty"`
 
 	allow string // of 405
 }

@@ -78,6 +78,9 @@ func eventsQuery(r *http.Request) (query, *problem) {
 	return q, nil
 }
 
+// maxQueryKeys is how many keys a request may name.
+const maxQueryKeys = 256
+
 // splitList splits a list at its commas; nil where it is empty.
 func splitList(s string) []string {
 	if s == "" {
@@ -91,7 +94,7 @@ func splitList(s string) []string {
 // encoding is undone.
 func splitKeys(s string) ([]string, error) {
 	keys := strings.Split(s, ",")
-	if len(keys) > hub.MaxViewKeys {
+	if len(keys) > maxQueryKeys {
 		return nil, errors.New("too many of them")
 	}
 	for i, k := range keys {

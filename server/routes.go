@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"livemap/auth"
 	"livemap/feed"
 	"livemap/hub"
 )
@@ -27,19 +28,27 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
+	api := strings.HasPrefix(r.URL.Path, "/v1/")
+	if api && s.cors(w, r) {
+		return
+	}
 	if p := checkRequest(r); p != nil {
 		h.Set("Connection", "close")
 		p.write(w)
 		return
 	}
-	if !strings.HasPrefix(r.URL.Path, "/v1/") {
+	if !api {
 		s.page.serve(w, r)
 		return
 	}
-	var handle func(http.ResponseWriter, *http.Request, Permit)
+	var handle func(http.ResponseWriter, *http.Request, *auth.Permit)
 	switch r.URL.Path {
 	case "/v1/events":
 		handle = s.events
+		if !s.limits.knock(s.clientOf(r), time.Now()) {
+			s.shed(w, r, shedRate)
+			return
+		}
 	case "/v1/latest":
 		handle = s.latest
 	case "/v1/topics":
@@ -48,16 +57,24 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusNotFound, "there is nothing at this path").write(w)
 		return
 	}
-	var permit Permit
-	if s.config.Door != nil {
-		var err error
-		if permit, err = s.config.Door(r); err != nil {
-			s.config.Logger.Debug("refused", "path", r.URL.Path, "err", err)
-			refuse(http.StatusForbidden, "").write(w)
-			return
-		}
+	permit, err := s.config.Door.Admit(r)
+	if err != nil {
+		s.deny(w, r, err)
+		return
 	}
+	private(w.Header(), permit)
 	handle(w, r, permit)
+}
+
+// private says to caches what they may do with an answer: ask again each time,
+// and keep what a token opened from all others.
+func private(h http.Header, permit *auth.Permit) {
+	if permit.Anonymous() {
+		h.Set("Cache-Control", "no-cache")
+		return
+	}
+	h.Set("Cache-Control", "private, no-cache")
+	h.Add("Vary", "Authorization, Cookie")
 }
 
 // checkRequest refuses what no route serves.
@@ -87,15 +104,14 @@ func checkRequest(r *http.Request) *problem {
 
 // latest answers GET /v1/latest: the latest value of a key of a state topic, for
 // those who poll.
-func (s *Server) latest(w http.ResponseWriter, r *http.Request, permit Permit) {
+func (s *Server) latest(w http.ResponseWriter, r *http.Request, permit *auth.Permit) {
 	values, bad := parseQuery(r)
 	if bad != nil {
 		bad.write(w)
 		return
 	}
 	name, key := values.Get("topic"), values.Get("key")
-	if bad := s.allowed(permit, query{topics: []string{name}, keys: []string{key}}); bad != nil {
-		bad.write(w)
+	if _, ok := s.allowed(w, r, permit, query{topics: []string{name}, keys: []string{key}}); !ok {
 		return
 	}
 	if s.topics[name].kind != feed.State {
@@ -110,7 +126,6 @@ func (s *Server) latest(w http.ResponseWriter, r *http.Request, permit Permit) {
 	etag := etagOf(rec.Value)
 	h := w.Header()
 	h.Set("ETag", etag)
-	h.Set("Cache-Control", "no-cache")
 	if matchesETag(r.Header.Values("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
@@ -139,13 +154,20 @@ type topicInfo struct {
 }
 
 // listTopics answers GET /v1/topics: what there is and may be seen.
-func (s *Server) listTopics(w http.ResponseWriter, _ *http.Request, permit Permit) {
+func (s *Server) listTopics(w http.ResponseWriter, _ *http.Request, permit *auth.Permit) {
 	list := struct {
 		Topics []topicInfo `json:"topics"`
-		Keys   []string    `json:"keys,omitempty"` // that may be seen; left out: all
-	}{Topics: []topicInfo{}, Keys: permit.Keys}
+		Keys   *[]string   `json:"keys,omitempty"` // that may be seen, * for any rest; left out: all
+	}{Topics: []topicInfo{}}
+	if !permit.AllKeys() {
+		keys := append([]string{}, permit.Keys.Names()...)
+		for _, p := range permit.Keys.Prefixes() {
+			keys = append(keys, p+"*")
+		}
+		list.Keys = &keys
+	}
 	for _, t := range s.hub.Topics() {
-		if permit.topic(t.Name) {
+		if permit.Topic(t.Name) {
 			list.Topics = append(list.Topics, topicInfo{t.Name, string(t.Kind), t.Format, t.Recent})
 		}
 	}
@@ -155,6 +177,5 @@ func (s *Server) listTopics(w http.ResponseWriter, _ *http.Request, permit Permi
 		panic("server: encoding topics: " + err.Error()) // strings and numbers
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-cache")
 	w.Write(append(b, '\n')) //nolint:errcheck // the client is gone: there is nobody to tell
 }

@@ -114,7 +114,7 @@ func run(t *testing.T, c *cluster, change func(*Config)) (r *running, ready <-ch
 	t.Helper()
 	listening := make(chan struct{})
 	config := Config{
-		Kafka: c.config, Topics: map[string]TopicConfig{"figures": {Kind: feed.State}, "events": {Kind: feed.Log, Recent: 5}},
+		Door: everybody(t), Kafka: c.config, Topics: map[string]TopicConfig{"figures": {Kind: feed.State}, "events": {Kind: feed.Log, Recent: 5}},
 		Page: testPage, Listen: freeAddress(t), AdminListen: freeAddress(t), Drain: 200 * time.Millisecond,
 		Listening: func(net.Addr, net.Addr) { close(listening) },
 	}
@@ -284,7 +284,7 @@ func TestRunRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	s, err := New(Config{Kafka: kafka.Config{Brokers: []string{"127.0.0.1:1"}}, Listen: l.Addr().String(), AdminListen: "off"})
+	s, err := New(Config{Door: everybody(t), Kafka: kafka.Config{Brokers: []string{"127.0.0.1:1"}}, Listen: l.Addr().String(), AdminListen: "off"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,8 +295,9 @@ func TestRunRefused(t *testing.T) {
 		Kafka: kafka.Config{Brokers: []string{"x"}}, Listen: "8080", AdminListen: "here",
 		Topics: map[string]TopicConfig{"hello": {Kind: "queue", Kafka: "k"}, "b": {Kind: feed.Log, Kafka: "k", Format: "xml"}},
 		Hub:    hub.Config{Heartbeat: -1},
+		Limits: Limits{PerSubject: -1}, TLS: TLS{CertFile: "c"}, FrameAncestors: []string{"https://a.example; script-src *"},
 	})
-	for _, want := range []string{`listen "8080"`, `admin-listen "here"`, `"x"`, `kind "queue"`, "reserved", `kafka "k"`, `format "xml"`, "heartbeat"} {
+	for _, want := range []string{`listen "8080"`, `admin-listen "here"`, `"x"`, `kind "queue"`, "reserved", `kafka "k"`, `format "xml"`, "heartbeat", "door", "max-per-subject -1", `tls-cert "c"`, "frame-ancestors"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not say %s:\n%v", want, err)
 		}
@@ -307,6 +308,7 @@ func TestRunRefused(t *testing.T) {
 func TestRunWithoutKafka(t *testing.T) {
 	var log logBuffer
 	s, err := New(Config{
+		Door:  everybody(t),
 		Kafka: kafka.Config{Brokers: []string{freeAddress(t)}}, Listen: "127.0.0.1:0", AdminListen: "off",
 		Page: testPage, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	})

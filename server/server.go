@@ -37,6 +37,10 @@ type Server struct {
 	ingest  *ingest
 	tail    *kafka.Tail
 	metrics *metrics
+	limits  *limits
+	cert    *certificate // nil: the public address speaks no TLS
+
+	connections *connections
 
 	serving atomic.Bool // the public address answers and is not draining
 }
@@ -71,7 +75,8 @@ func New(config Config) (*Server, error) {
 
 // newServer returns a server without a source of records.
 func newServer(config Config, h *hub.Hub) (*Server, error) {
-	s := &Server{config: config, hub: h, topics: map[string]served{}, metrics: newMetrics()}
+	s := &Server{config: config, hub: h, topics: map[string]served{}, metrics: newMetrics(), limits: newLimits(config.Limits)}
+	s.connections = newConnections(s)
 	for i, t := range h.Topics() {
 		s.topics[t.Name] = served{index: i, kind: t.Kind, contentType: contentType(t.Format)}
 	}
@@ -83,7 +88,10 @@ func newServer(config Config, h *hub.Hub) (*Server, error) {
 		policy = web.ContentSecurityPolicy
 	}
 	var err error
-	s.page, err = newPage(files, policy)
+	s.page, err = newPage(files, policy, config.FrameAncestors)
+	if err == nil && config.TLS.enabled() {
+		s.cert, err = newCertificate(config.TLS, config.Logger)
+	}
 	return s, err
 }
 
@@ -119,6 +127,10 @@ func (s *Server) Run(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error { s.ingest.say(failed); return nil })
+	group.Go(func() error { return s.guard(failed) })
+	if s.cert != nil {
+		group.Go(func() error { s.cert.run(failed); return nil })
+	}
 	group.Go(func() error {
 		defer stopFeeding()
 		return s.serve(ctx, failed)
@@ -164,6 +176,9 @@ func (s *Server) serve(ctx, failed context.Context) error {
 			return nil
 		case <-s.ingest.ready:
 		}
+		if !s.awaitKeys(ctx, broken) {
+			return nil
+		}
 		return s.servePublic(ctx, broken, admin.address())
 	})
 	return group.Wait()
@@ -176,7 +191,11 @@ type listener struct {
 }
 
 func (l *listener) serve() error {
-	if err := l.http.Serve(l.listener); !errors.Is(err, http.ErrServerClosed) {
+	serve := l.http.Serve
+	if l.http.TLSConfig != nil {
+		serve = func(n net.Listener) error { return l.http.ServeTLS(n, "", "") }
+	}
+	if err := serve(l.listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving %s: %w", l.listener.Addr(), err)
 	}
 	return nil
@@ -227,6 +246,16 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 	}
 }
 
+// publicServer returns the server of the public address.
+func (s *Server) publicServer() *http.Server {
+	h := s.httpServer(s)
+	h.ConnState = s.connections.state
+	if s.cert != nil {
+		h.TLSConfig = s.cert.config()
+	}
+	return h
+}
+
 // servePublic listens, serves until ctx is done or something else broke, and
 // drains.
 func (s *Server) servePublic(ctx, broken context.Context, admin net.Addr) error {
@@ -234,7 +263,7 @@ func (s *Server) servePublic(ctx, broken context.Context, admin net.Addr) error 
 	if err != nil {
 		return err
 	}
-	public := &listener{l, s.httpServer(s)}
+	public := &listener{l, s.publicServer()}
 	served := make(chan error, 1)
 	go func() { served <- public.serve() }()
 	s.serving.Store(true)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"livemap/auth"
 	"livemap/feed"
 	"livemap/hub"
 	"livemap/sse"
@@ -65,6 +67,15 @@ var testPage = fstest.MapFS{
 	"icon.svg":         {Data: []byte("<svg/>")},
 }
 
+// everybody is a door that lets everybody see everything.
+func everybody(t testing.TB) *auth.Door {
+	everything, err := auth.Anonymous("*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &auth.Door{Anonymous: everything}
+}
+
 // site is a server over real sockets, without a Kafka.
 type site struct {
 	*Server
@@ -74,7 +85,7 @@ type site struct {
 
 func newSite(t *testing.T, change func(*Config)) *site {
 	t.Helper()
-	config := Config{Topics: testTopics(), Page: testPage, PagePolicy: "default-src 'none'"}
+	config := Config{Topics: testTopics(), Page: testPage, PagePolicy: "default-src 'none'", Door: everybody(t)}
 	if change != nil {
 		change(&config)
 	}
@@ -92,14 +103,15 @@ func newSite(t *testing.T, change func(*Config)) *site {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	ran := make(chan error, 1)
+	ran := make(chan error, 2)
 	go func() { ran <- h.Run(ctx) }()
-	public := &listener{l, s.httpServer(s)}
+	go func() { ran <- s.guard(ctx) }()
+	public := &listener{l, s.publicServer()}
 	served := make(chan error, 1)
 	go func() { served <- public.serve() }()
 	t.Cleanup(func() {
 		cancel()
-		if err := <-ran; err != nil {
+		if err := errors.Join(<-ran, <-ran); err != nil {
 			t.Error(err)
 		}
 		public.close()
@@ -445,39 +457,6 @@ func TestLatest(t *testing.T) {
 	s.put("figures", 2, "world", nil)
 	if resp, _ := s.get("/v1/latest?topic=figures&key=world", "If-None-Match", etag); resp.StatusCode != 404 {
 		t.Errorf("deleted: %s", resp.Status)
-	}
-}
-
-func TestTopics(t *testing.T) {
-	s := newSite(t, func(c *Config) {
-		c.Door = func(r *http.Request) (Permit, error) {
-			switch r.Header.Get("Authorization") {
-			case "":
-				return Permit{Topics: []string{"fig*"}, Keys: []string{"world", "country/*"}}, nil
-			case "all":
-				return Permit{}, nil
-			}
-			return Permit{}, fmt.Errorf("secret detail")
-		}
-	})
-	if _, body := s.get("/v1/topics", "Authorization", "all"); body != `{"topics":[`+
-		`{"name":"events","kind":"log","format":"json","recent":5},{"name":"figures","kind":"state","format":"json"},`+
-		`{"name":"pictures","kind":"state","format":"base64"}]}`+"\n" {
-		t.Errorf("all: %s", body)
-	}
-	if _, body := s.get("/v1/topics"); body != `{"topics":[{"name":"figures","kind":"state","format":"json"}],"keys":["world","country/*"]}`+"\n" {
-		t.Errorf("some: %s", body)
-	}
-	for _, path := range []string{
-		"/v1/events?topics=events", "/v1/events?topics=figures,events", "/v1/events?topics=figures&keys=secret",
-		"/v1/events?topics=figures", "/v1/latest?topic=figures&key=secret", "/v1/events?topics=unknown",
-	} {
-		if resp, body := s.get(path); resp.StatusCode != 403 {
-			t.Errorf("%s: %s %s", path, resp.Status, body)
-		}
-	}
-	if resp, body := s.get("/v1/topics", "Authorization", "bad"); resp.StatusCode != 403 || strings.Contains(body, "secret") {
-		t.Errorf("refused at the door: %s %s", resp.Status, body)
 	}
 }
 

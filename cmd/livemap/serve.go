@@ -17,7 +17,10 @@ type serveCmd struct {
 	kafkaFlags
 	Listen      string `help:"Public address." default:":8080"`
 	AdminListen string `help:"Address of health, metrics and profiles; \"off\" for none." default:"127.0.0.1:9090"`
-	Anonymous   bool   `help:"Let everybody see everything, without a token."`
+	doorFlags
+	limitFlags
+	TLSCert string `name:"tls-cert" help:"PEM file with the certificate (and those it depends on) to speak TLS with; read again when it changes. Default: plain HTTP." placeholder:"FILE"`
+	TLSKey  string `name:"tls-key" help:"PEM file with the certificate's key." placeholder:"FILE"`
 	streamFlags
 }
 
@@ -28,24 +31,24 @@ type streamFlags struct {
 	StallTimeout   time.Duration  `help:"A client that accepts nothing for so long is closed." default:"60s"`
 	MaxStreamAge   time.Duration  `help:"Age at which a stream is asked to reconnect, give or take a fifth, so that new pods fill; 0 for never." default:"10m"`
 	Drain          time.Duration  `help:"Time over which the streams are ended when the process is." default:"20s"`
-	TrustedProxies []netip.Prefix `help:"Networks of proxies that are answered 503 when the pod is full, so that they try the next." placeholder:"CIDR"`
+	TrustedProxies []netip.Prefix `help:"Networks of proxies that are answered 503 when the pod is full, so that they try the next, and whose X-Forwarded-For is believed." placeholder:"CIDR"`
 }
-
-// errOpen is what stands between a first try and a server that everybody can
-// read by accident.
-var errOpen = errors.New("serve: nothing says who may see the streams; give --anonymous to let everybody see everything")
 
 func (c *serveCmd) Run(e env) error {
 	cfg := c.streamFlags.config()
 	cfg.Listen, cfg.AdminListen = c.Listen, c.AdminListen
 	cfg.Kafka, cfg.Logger = c.kafkaFlags.config(e), e.log
-	cfg.Listening = func(public, _ net.Addr) { fmt.Fprintf(e.stdout, "serving http://%s\n", public) }
-	var topicsErr, openErr error
-	cfg.Topics, topicsErr = configuredTopics(e.config)
-	if !c.Anonymous {
-		openErr = errOpen
+	cfg.TLS = server.TLS{CertFile: c.TLSCert, KeyFile: c.TLSKey}
+	scheme := "http"
+	if c.TLSCert != "" {
+		scheme = "https"
 	}
-	if err := errors.Join(openErr, topicsErr, cfg.Validate()); err != nil {
+	cfg.Listening = func(public, _ net.Addr) { fmt.Fprintf(e.stdout, "serving %s://%s\n", scheme, public) }
+	cfg.Limits, cfg.FrameAncestors = c.limitFlags.config(), c.FrameAncestors
+	var topicsErr, doorErr error
+	cfg.Topics, topicsErr = configuredTopics(e.config)
+	cfg.Door, doorErr = c.doorFlags.door(e.log)
+	if err := errors.Join(doorErr, topicsErr, cfg.Validate()); err != nil {
 		return usage(err)
 	}
 	s, err := server.New(cfg)

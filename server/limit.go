@@ -1,0 +1,187 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"livemap/hub"
+)
+
+// Limits are how much of the server one client, or all together, may take. Zero
+// means no limit. Streams in all are limited by the hub's MaxClients. See
+// docs/security.md for what is answered.
+type Limits struct {
+	PerAddress int // streams of one address (IPv6: of one /64), and connections without a stream
+	PerSubject int // streams of one subject of tokens
+	// NewPerSecond and NewPerAddress are requests for streams a second, from all
+	// and from one address; as many more may come at once.
+	NewPerSecond, NewPerAddress int
+	// Connections is how many connections may be open at the public address. 0:
+	// what the system's limit of descriptors leaves beyond reservedDescriptors.
+	Connections int
+}
+
+func (l Limits) validate() error {
+	var errs []error
+	for _, v := range []struct {
+		name string
+		n    int
+	}{
+		{"max-per-address", l.PerAddress}, {"max-per-subject", l.PerSubject}, {"max-connections", l.Connections},
+		{"max-new-per-second", l.NewPerSecond}, {"max-new-per-address", l.NewPerAddress},
+	} {
+		if v.n < 0 {
+			errs = append(errs, fmt.Errorf("%s %d: must not be negative; 0 means no limit", v.name, v.n))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// shedReason is why a client was turned away that had done nothing wrong by
+// itself.
+type shedReason string
+
+// The reasons to shed.
+const (
+	shedFull    shedReason = "overload" // the pod has as many streams or views as it may
+	shedDrain   shedReason = "drain"    // the pod goes away
+	shedAddress shedReason = "address"  // as many streams from one address as allowed
+	shedSubject shedReason = "subject"  // as many streams of one subject as allowed
+	shedRate    shedReason = "rate"     // too many requests for streams at once
+)
+
+// shedReasons lists them all, for metrics.
+var shedReasons = []shedReason{shedFull, shedDrain, shedAddress, shedSubject, shedRate}
+
+// told returns what the goodbye says: whatever the limit, later there may be room.
+func (r shedReason) told() hub.CloseReason {
+	if r == shedDrain {
+		return hub.CloseDrain
+	}
+	return hub.CloseOverload
+}
+
+// limits counts streams. The maps hold an entry for each address and subject
+// with a stream, so that they are bounded by the streams.
+type limits struct {
+	Limits
+	all, each *rates
+
+	mu        sync.Mutex
+	addresses map[netip.Prefix]int
+	subjects  map[string]int
+}
+
+func newLimits(l Limits) *limits {
+	return &limits{
+		Limits: l, all: newRates(l.NewPerSecond), each: newRates(l.NewPerAddress),
+		addresses: map[netip.Prefix]int{}, subjects: map[string]int{},
+	}
+}
+
+// knock says whether another request for a stream may come now. It is asked
+// before the token is looked at: turning somebody away must be cheap.
+func (l *limits) knock(address netip.Prefix, now time.Time) bool {
+	return l.each.take(address, now) && l.all.take(netip.Prefix{}, now)
+}
+
+// enter counts a stream in. The function that it returns counts it out and must
+// be called once; it is nil where the stream is refused for that reason, and
+// where there is nothing to count.
+func (l *limits) enter(address netip.Prefix, subject string) (leave func(), refused shedReason) {
+	countAddress, countSubject := l.PerAddress > 0, l.PerSubject > 0 && subject != ""
+	if !countAddress && !countSubject {
+		return nil, ""
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if countAddress && l.addresses[address] >= l.PerAddress {
+		return nil, shedAddress
+	}
+	if countSubject && l.subjects[subject] >= l.PerSubject {
+		return nil, shedSubject
+	}
+	if countAddress {
+		l.addresses[address]++
+	}
+	if countSubject {
+		l.subjects[subject]++
+	}
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if countAddress {
+			countOut(l.addresses, address)
+		}
+		if countSubject {
+			countOut(l.subjects, subject)
+		}
+	}, ""
+}
+
+func countOut[K comparable](m map[K]int, k K) {
+	if m[k]--; m[k] <= 0 {
+		delete(m, k)
+	}
+}
+
+// maxRates is of how many addresses the rate is known. Beyond, those who have
+// not come for a second are forgotten, and if there are none, all are: the
+// memory is bounded, and forgetting is in the client's favour.
+const maxRates = 1 << 16
+
+// rates are token buckets: so many a second, and as many at once.
+type rates struct {
+	perSecond float64 // 0: no limit
+
+	mu      sync.Mutex
+	buckets map[netip.Prefix]bucket
+}
+
+type bucket struct {
+	left float64
+	at   time.Time
+}
+
+func newRates(perSecond int) *rates {
+	return &rates{perSecond: float64(perSecond), buckets: map[netip.Prefix]bucket{}}
+}
+
+// take says whether one more may come now.
+func (r *rates) take(who netip.Prefix, now time.Time) bool {
+	if r.perSecond == 0 {
+		return true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b, known := r.buckets[who]
+	if !known {
+		r.makeRoomLocked(now)
+		b = bucket{left: r.perSecond, at: now}
+	}
+	b.left = min(r.perSecond, b.left+now.Sub(b.at).Seconds()*r.perSecond)
+	b.at = now
+	ok := b.left >= 1
+	if ok {
+		b.left--
+	}
+	r.buckets[who] = b
+	return ok
+}
+
+func (r *rates) makeRoomLocked(now time.Time) {
+	if len(r.buckets) < maxRates {
+		return
+	}
+	for who, b := range r.buckets {
+		if now.Sub(b.at) >= time.Second { // full again
+			delete(r.buckets, who)
+		}
+	}
+	if len(r.buckets) >= maxRates {
+		clear(r.buckets)
+	}
+}
