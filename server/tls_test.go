@@ -1,0 +1,103 @@
+package server
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// writeCertificate writes a new pair for 127.0.0.1 and returns who trusts it.
+func writeCertificate(t *testing.T, files TLS) *x509.CertPool {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	for path, b := range map[string][]byte{files.CertFile: cert, files.KeyFile: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})} {
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(cert)
+	return pool
+}
+
+// TestTLS: streams over HTTP/1.1 and HTTP/2, no old version, and a certificate
+// that is renewed without a restart.
+func TestTLS(t *testing.T) {
+	files := TLS{CertFile: filepath.Join(t.TempDir(), "cert"), KeyFile: filepath.Join(t.TempDir(), "key")}
+	pool := writeCertificate(t, files)
+	s := newSite(t, func(c *Config) { c.TLS = files })
+	s.put("figures", 0, "world", []byte("1"))
+	get := func(pool *x509.CertPool, http2 bool) (*http.Response, error) {
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: http2}
+		t.Cleanup(transport.CloseIdleConnections)
+		r, err := http.NewRequestWithContext(t.Context(), "GET", "https://"+s.address+"/v1/events?topics=figures", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return transport.RoundTrip(r)
+	}
+	for http2, proto := range map[bool]string{false: "HTTP/1.1", true: "HTTP/2.0"} {
+		resp, err := get(pool, http2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, 8192)
+		n, err := io.ReadAtLeast(resp.Body, b, 200)
+		if resp.Body.Close(); err != nil || resp.Proto != proto || !strings.Contains(string(b[:n]), "event: figures\ndata: 1\n") {
+			t.Errorf("%s: %s %v %q", proto, resp.Proto, err, b[:n])
+		}
+	}
+	if c, err := tls.Dial("tcp", s.address, &tls.Config{RootCAs: pool, MaxVersion: tls.VersionTLS11}); err == nil {
+		c.Close()
+		t.Error("TLS 1.1 is spoken")
+	}
+	if err := os.WriteFile(files.KeyFile, []byte("broken"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := s.cert.load(); changed || err == nil {
+		t.Errorf("a broken key: %v, %v", changed, err)
+	}
+	if resp, err := get(pool, false); err != nil {
+		t.Errorf("after a broken key: %v", err)
+	} else {
+		resp.Body.Close()
+	}
+	renewed := writeCertificate(t, files)
+	if changed, err := s.cert.load(); !changed || err != nil {
+		t.Errorf("renewed: %v, %v", changed, err)
+	}
+	if resp, err := get(renewed, false); err != nil {
+		t.Errorf("renewed: %v", err)
+	} else {
+		resp.Body.Close()
+	}
+	if _, err := get(pool, false); err == nil {
+		t.Error("the old certificate is still shown")
+	}
+	eventually(t, "all clients are gone", func() bool { return s.hub.Clients() == 0 })
+}
