@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -127,11 +128,19 @@ func get(url string) int {
 	return 0
 }
 
-// patientGet asks until somebody listens.
+// patientGet asks until somebody listens. The token in the file that TOKEN_FILE
+// names, if it names one, is shown.
 func patientGet(ctx context.Context, url string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
+	}
+	if path := os.Getenv("TOKEN_FILE"); path != "" {
+		token, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
 	}
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
