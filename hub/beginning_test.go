@@ -43,6 +43,9 @@ func TestBeginningsAreOtherSets(t *testing.T) {
 		{keys: []string{"a"}}, {beginnings: []string{"a"}}, {keys: []string{"a"}, beginnings: []string{"b"}},
 		{keys: []string{"a", "b"}}, {beginnings: []string{"a", "b"}}, {keys: []string{"\x00", "a"}}, {keys: []string{"", "a"}},
 	}
+	if got := viewName([]string{"world"}, "user/"); got != "\x05world\x80\x00\x05user/" { // as docs/format/id.md has it
+		t.Errorf("%q", got)
+	}
 	seen := map[string]int{}
 	for i, s := range sets {
 		name := viewName(s.keys, s.beginnings...)
