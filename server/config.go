@@ -57,6 +57,8 @@ type Config struct {
 	Door *auth.Door
 	// Limits bound what one client, or all together, may take.
 	Limits Limits
+	// Session gives the bundled page tokens; nil: nobody gives it any.
+	Session *Session
 	// TLS is how the public address speaks TLS itself; zero: it does not.
 	TLS TLS
 	// FrameAncestors are the sites that may show /embed inside their pages, as in
@@ -211,5 +213,5 @@ func (c Config) Validate() error {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(append(errs, c.Limits.validate(), c.TLS.validate(), c.Kafka.Validate(), c.hubConfig().Validate())...)
+	return errors.Join(append(errs, c.Limits.validate(), c.Session.validate(), c.TLS.validate(), c.Kafka.Validate(), c.hubConfig().Validate())...)
 }

@@ -9,6 +9,7 @@ type metrics struct {
 	sheds map[shedReason]prometheus.Counter
 	// connections that were closed unread
 	refusedConnections map[refusedConnection]prometheus.Counter
+	sessions           prometheus.Counter
 	skipped            prometheus.Counter
 	all                []prometheus.Collector
 }
@@ -30,7 +31,10 @@ func newMetrics() *metrics {
 	m.skipped = prometheus.NewCounter(prometheus.CounterOpts{
 		Namespace: "livemap", Subsystem: "server", Name: "skipped_offsets_total", Help: "Offsets of batches that could not be decoded.",
 	})
-	m.all = []prometheus.Collector{sheds, refused, m.skipped}
+	m.sessions = prometheus.NewCounter(prometheus.CounterOpts{
+		Namespace: "livemap", Subsystem: "server", Name: "sessions_total", Help: "Sessions given to the page.",
+	})
+	m.all = []prometheus.Collector{sheds, refused, m.sessions, m.skipped}
 	return m
 }
 

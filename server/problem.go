@@ -47,7 +47,7 @@ func (p *problem) write(w http.ResponseWriter) {
 	if p.allow != "" {
 		head.Set("Allow", p.allow)
 	}
-	if p.Status == http.StatusServiceUnavailable {
+	if p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests {
 		head.Set("Retry-After", "1")
 	}
 	w.WriteHeader(p.Status)

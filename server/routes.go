@@ -32,7 +32,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if api && s.cors(w, r) {
 		return
 	}
-	if p := checkRequest(r); p != nil {
+	if r.URL.Path == "/v1/session" && s.config.Session != nil {
+		s.session(w, r)
+		return
+	}
+	if p := checkRequest(r, http.MethodGet, http.MethodHead); p != nil {
 		h.Set("Connection", "close")
 		p.write(w)
 		return
@@ -77,11 +81,11 @@ func private(h http.Header, permit *auth.Permit) {
 	h.Add("Vary", "Authorization, Cookie")
 }
 
-// checkRequest refuses what no route serves.
-func checkRequest(r *http.Request) *problem {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		p := refuse(http.StatusMethodNotAllowed, "only GET and HEAD are served")
-		p.allow = "GET, HEAD"
+// checkRequest refuses what no route serves, and other methods than these.
+func checkRequest(r *http.Request, methods ...string) *problem {
+	if !slices.Contains(methods, r.Method) {
+		p := refuse(http.StatusMethodNotAllowed, "only "+strings.Join(methods, " and ")+" can be used here")
+		p.allow = strings.Join(methods, ", ")
 		return p
 	}
 	if len(r.RequestURI) > maxTarget {

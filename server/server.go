@@ -30,15 +30,16 @@ const drainGrace = 2 * time.Second
 // Run, once.
 type Server struct {
 	// immutable
-	config  Config
-	topics  map[string]served
-	hub     *hub.Hub
-	page    *page
-	ingest  *ingest
-	tail    *kafka.Tail
-	metrics *metrics
-	limits  *limits
-	cert    *certificate // nil: the public address speaks no TLS
+	config   Config
+	topics   map[string]served
+	hub      *hub.Hub
+	page     *page
+	ingest   *ingest
+	tail     *kafka.Tail
+	metrics  *metrics
+	limits   *limits
+	sessions *rates       // POST /v1/session
+	cert     *certificate // nil: the public address speaks no TLS
 
 	connections *connections
 
@@ -75,7 +76,7 @@ func New(config Config) (*Server, error) {
 
 // newServer returns a server without a source of records.
 func newServer(config Config, h *hub.Hub) (*Server, error) {
-	s := &Server{config: config, hub: h, topics: map[string]served{}, metrics: newMetrics(), limits: newLimits(config.Limits)}
+	s := &Server{config: config, hub: h, topics: map[string]served{}, metrics: newMetrics(), limits: newLimits(config.Limits), sessions: newRates(sessionsPerAddress)}
 	s.connections = newConnections(s)
 	for i, t := range h.Topics() {
 		s.topics[t.Name] = served{index: i, kind: t.Kind, contentType: contentType(t.Format)}

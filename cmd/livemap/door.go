@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"log/slog"
+	"os"
+	"time"
 
 	"livemap/auth"
 	"livemap/server"
@@ -50,6 +52,40 @@ func (f doorFlags) door(log *slog.Logger) (*auth.Door, error) {
 		d.Verifier, keysErr = auth.New(keys)
 	}
 	return d, errors.Join(anonymousErr, keysErr)
+}
+
+// sessionFlags say what the bundled page may see that nobody gave a token to.
+type sessionFlags struct {
+	SessionTopics  []string      `help:"Give the bundled page, whoever looks at it, a token for these topics (POST /v1/session); needs --hs256-key-file and --session-origins. Default: it gets none." placeholder:"PATTERN"`
+	SessionKeys    []string      `help:"Keys that such a token permits; left out: all." placeholder:"PATTERN"`
+	SessionOrigins []string      `help:"Origins at which the page is reached, exactly as browsers write them: https://map.example." placeholder:"ORIGIN"`
+	SessionTTL     time.Duration `name:"session-ttl" help:"How long such a token is valid; the page gets another." default:"15m"`
+}
+
+var errSessionKey = errors.New("session-topics: sessions are signed with a secret: give --hs256-key-file; with other keys your own server gives the page its cookie")
+
+// session returns the policy of the page, or nil. The secret is read each time,
+// as the door reads it again when it changes.
+func (f sessionFlags) session(v verifyFlags) (*server.Session, error) {
+	if len(f.SessionTopics) == 0 {
+		if len(f.SessionOrigins)+len(f.SessionKeys) > 0 {
+			return nil, errors.New("session-topics: none given, and without them --session-keys and --session-origins mean nothing")
+		}
+		return nil, nil
+	}
+	if v.HS256KeyFile == "" && os.Getenv(envSecret) == "" {
+		return nil, errSessionKey
+	}
+	return &server.Session{
+		Origins: f.SessionOrigins, Topics: f.SessionTopics, Keys: f.SessionKeys, TTL: f.SessionTTL,
+		Issuer: v.Issuer, Audience: v.Audience,
+		Signer: func() (*auth.Signer, error) {
+			if v.HS256KeyFile == "" {
+				return auth.NewSecretSigner([]byte(os.Getenv(envSecret)))
+			}
+			return readSigner("--hs256-key-file", v.HS256KeyFile, auth.NewSecretSigner)
+		},
+	}, nil
 }
 
 // limitFlags bound what one client, or all together, may take.

@@ -18,6 +18,7 @@ type serveCmd struct {
 	Listen      string `help:"Public address." default:":8080"`
 	AdminListen string `help:"Address of health, metrics and profiles; \"off\" for none." default:"127.0.0.1:9090"`
 	doorFlags
+	sessionFlags
 	limitFlags
 	TLSCert string `name:"tls-cert" help:"PEM file with the certificate (and those it depends on) to speak TLS with; read again when it changes. Default: plain HTTP." placeholder:"FILE"`
 	TLSKey  string `name:"tls-key" help:"PEM file with the certificate's key." placeholder:"FILE"`
@@ -45,10 +46,11 @@ func (c *serveCmd) Run(e env) error {
 	}
 	cfg.Listening = func(public, _ net.Addr) { fmt.Fprintf(e.stdout, "serving %s://%s\n", scheme, public) }
 	cfg.Limits, cfg.FrameAncestors = c.limitFlags.config(), c.FrameAncestors
-	var topicsErr, doorErr error
+	var topicsErr, doorErr, sessionErr error
 	cfg.Topics, topicsErr = configuredTopics(e.config)
 	cfg.Door, doorErr = c.doorFlags.door(e.log)
-	if err := errors.Join(doorErr, topicsErr, cfg.Validate()); err != nil {
+	cfg.Session, sessionErr = c.sessionFlags.session(c.verifyFlags)
+	if err := errors.Join(doorErr, sessionErr, topicsErr, cfg.Validate()); err != nil {
 		return usage(err)
 	}
 	s, err := server.New(cfg)
