@@ -88,7 +88,7 @@ func (b *beginnings) remove(p *posting) {
 // beginning returns the posting of the frames whose keys begin like that,
 // filled with what the ring holds. Needs mu.
 func (r *ring) beginning(text string) *posting {
-	b := &r.beginnings
+	b := &r.wild
 	if p := b.postings[text]; p != nil {
 		return p
 	}
@@ -115,8 +115,8 @@ func (r *ring) beginning(text string) *posting {
 // Needs mu.
 func (r *ring) dropBeginnings(v *view) {
 	for _, text := range v.beginnings {
-		if p := r.beginnings.postings[text]; p != nil && len(p.views) == 0 {
-			r.beginnings.remove(p)
+		if p := r.wild.postings[text]; p != nil && len(p.views) == 0 {
+			r.wild.remove(p)
 		}
 	}
 }

@@ -76,7 +76,7 @@ func TestBeginnings(t *testing.T) {
 	c.leave()
 	other.leave()
 	for _, r := range s.rings {
-		if b := r.beginnings; len(b.postings)+len(b.counts)+len(b.lengths) != 0 {
+		if b := r.wild; len(b.postings)+len(b.counts)+len(b.lengths) != 0 {
 			t.Errorf("left behind: %v", b)
 		}
 	}
@@ -97,7 +97,7 @@ func TestBeginningsLapped(t *testing.T) {
 		t.Errorf("got %d events, first %.1q", len(got), got)
 	}
 	for _, r := range s.rings {
-		for _, p := range r.beginnings.postings {
+		for _, p := range r.wild.postings {
 			if len(p.frames) == 0 || p.frames[0] < r.first || !slices.IsSorted(p.frames) {
 				t.Errorf("posting holds %d frames from %v, the ring begins at %d", len(p.frames), p.frames[:1], r.first)
 			}

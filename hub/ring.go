@@ -30,17 +30,18 @@ type ring struct {
 	all   *view            // the view of every key; nil without clients
 	idle  time.Time        // since when no view was left
 
-	mu         sync.RWMutex // guards what follows; Lock only by the sequencer
-	segments   []*segment   // oldest first
-	first      uint64       // number of the oldest frame kept
-	next       uint64       // number of the frame that will come
-	bytes      int
-	floor      uint64 // an id is not looked for among frames before this one
-	postings   map[string]*posting
-	beginnings beginnings
-	everyone   posting // frames that belong to every view
-	keyless    posting // frames that belong to no view of certain keys
-	dirty      []*view // views with frames that nobody was woken for
+	mu       sync.RWMutex // guards what follows; Lock only by the sequencer
+	segments []*segment   // oldest first
+	first    uint64       // number of the oldest frame kept
+	next     uint64       // number of the frame that will come
+	bytes    int
+	floor    uint64 // an id is not looked for among frames before this one
+	postings map[string]*posting
+	wild     beginnings // postings of keys by how they begin
+
+	everyone posting // frames that belong to every view
+	keyless  posting // frames that belong to no view of certain keys
+	dirty    []*view // views with frames that nobody was woken for
 }
 
 // segment is a run of frames. Bytes up to len(data) never change again, and
@@ -106,7 +107,7 @@ func (r *ring) push(e entry) {
 	r.bytes += len(e.bytes)
 	r.soil(post)
 	if post != &r.everyone && post != &r.keyless {
-		for p := range r.beginnings.of(e.key) {
+		for p := range r.wild.of(e.key) {
 			p.frames = append(p.frames, r.next-1)
 			r.soil(p)
 		}
@@ -182,7 +183,7 @@ func (r *ring) drop(s *segment) {
 	for _, f := range s.frames {
 		f.post.evictOldest()
 		if f.post != &r.everyone && f.post != &r.keyless {
-			for p := range r.beginnings.of(f.post.key) {
+			for p := range r.wild.of(f.post.key) {
 				p.evictOldest()
 			}
 		}

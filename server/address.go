@@ -10,12 +10,7 @@ import (
 // maxForwarded bounds how many hops of X-Forwarded-For are looked at.
 const maxForwarded = 16
 
-// trusted says whether the peer is one of our own proxies.
-func (s *Server) trusted(remote string) bool {
-	addr, err := netip.ParseAddrPort(remote)
-	return err == nil && s.isProxy(addr.Addr())
-}
-
+// isProxy says whether an address is of one of our own proxies.
 func (s *Server) isProxy(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	return slices.ContainsFunc(s.config.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(a) })

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -113,6 +114,15 @@ func (s *Server) shed(w http.ResponseWriter, r *http.Request, reason shedReason)
 	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	w.WriteHeader(http.StatusOK)
 	w.Write(b) //nolint:errcheck // the client is gone: there is nobody to tell
+}
+
+// trusted says whether the peer is one of our own proxies.
+func (s *Server) trusted(remote string) bool {
+	addr, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return false
+	}
+	return s.isProxy(addr.Addr())
 }
 
 // stream hands a connection over to the hub and returns when it is over. From
