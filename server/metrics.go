@@ -38,18 +38,8 @@ func newMetrics() *metrics {
 	return m
 }
 
-<<<<<<< HEAD
-func (m *metrics) shed(r hub.CloseReason) { m.sheds[r].Inc() }
-
-// Collectors returns the metrics of the server, its hub and its connection to
-// Kafka for registration.
-func (s *Server) Collectors() []prometheus.Collector {
-	all := append(s.hub.Collectors(), s.metrics.all...)
-	if m := s.config.Kafka.Metrics; m != nil {
-		all = append(all, m)
-=======
-// Collectors returns the metrics of the server, its hub and its door for
-// registration.
+// Collectors returns the metrics of the server, its hub, its door and its
+// connection to Kafka for registration.
 func (s *Server) Collectors() []prometheus.Collector {
 	all := append(s.hub.Collectors(), s.metrics.all...)
 	all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -57,7 +47,9 @@ func (s *Server) Collectors() []prometheus.Collector {
 	}, func() float64 { return float64(s.connections.count()) }))
 	if v := s.config.Door.Verifier; v != nil {
 		all = append(all, v.Collectors()...)
->>>>>>> e7077e9 (serve: tokens at the door, limits, CORS, TLS)
+	}
+	if m := s.config.Kafka.Metrics; m != nil {
+		all = append(all, m)
 	}
 	return all
 }
