@@ -57,7 +57,8 @@ type cursor struct {
 	reason  uint8       // index into closeReasons: why it ends then
 }
 
-// Client is one connection. It is made by Join and driven by Serve.
+// Client is one connection. It is made by Join and driven by Serve, or lives
+// only until HandOver.
 type Client struct {
 	hub        *Hub
 	view       *view
@@ -71,10 +72,12 @@ type Client struct {
 	why    atomic.Value  // CloseReason, set before stop is closed
 	sink   Sink          // guarded by clients.mu: whom to cut off when the drain is over
 	ending bool          // guarded by clients.mu
+
+	over func(CloseReason) // told by a shard; nil but in tests
 }
 
-// Join admits a client. Its Serve must be called: until then, and while it
-// runs, the client counts.
+// Join admits a client. HandOver or Serve must be called: until then, and while
+// the stream lasts, the client counts.
 func (h *Hub) Join(s Subscription) (*Client, error) {
 	topics, err := h.resolve(s.Topics)
 	if err != nil {
@@ -152,7 +155,8 @@ func reasonIndex(r CloseReason) uint8 { return uint8(slices.Index(closeReasons, 
 // clients are all that are connected.
 type clients struct {
 	mu       sync.Mutex
-	all      map[*Client]struct{}
+	all      map[*Client]struct{} // but those of shards
+	sharded  int
 	draining bool
 	gone     broadcast // sent when one left, under mu
 }
@@ -168,7 +172,7 @@ func (cs *clients) add(c *Client, limit int) error {
 	switch {
 	case cs.draining:
 		return ErrDraining
-	case len(cs.all) >= limit:
+	case len(cs.all)+cs.sharded >= limit:
 		return ErrFull
 	}
 	cs.all[c] = struct{}{}
@@ -212,7 +216,7 @@ func (c *Client) endLocked(reason CloseReason) {
 func (h *Hub) Clients() int {
 	h.clients.mu.Lock()
 	defer h.clients.mu.Unlock()
-	return len(h.clients.all)
+	return len(h.clients.all) + h.clients.sharded
 }
 
 // Drain refuses new clients and ends the streams of all, spread evenly at
@@ -229,6 +233,7 @@ func (h *Hub) Drain(ctx context.Context, window time.Duration) {
 			c.cursor.expires, c.cursor.reason = end, reasonIndex(CloseDrain)
 		}
 	}
+	h.shards.drain(now, window)
 	cs.mu.Unlock()
 	tick := time.NewTicker(max(window/200, 10*time.Millisecond))
 	defer tick.Stop()
@@ -237,10 +242,11 @@ func (h *Hub) Drain(ctx context.Context, window time.Duration) {
 	for {
 		if !late.IsZero() { // again each time: a walker may just have set its own deadline
 			cs.cut(late)
+			h.shards.cut(late)
 		}
 		cs.expire(orders.TimeOf(time.Now()))
 		cs.mu.Lock()
-		left, gone := len(cs.all), cs.gone.wait()
+		left, gone := len(cs.all)+cs.sharded, cs.gone.wait()
 		cs.mu.Unlock()
 		if left == 0 {
 			return

@@ -73,6 +73,9 @@ const (
 	maxWriteFrames   = 256                    // frames of one write of a keyed view
 	maxPrefixReuse   = 256 << 10              // bytes of ring that a sharer of a prefix may have to read behind it
 	idleRingLifetime = time.Minute
+	maxShards        = 256
+	maxRestBytes     = 16 << 10 // of a frame begun, kept for a full socket; beyond: it stays in the ring
+	maxRestsBytes    = 8 << 20  // of those in all shards; beyond: likewise
 )
 
 // ReservedNames are the event names that no topic may have.
@@ -89,6 +92,10 @@ type Config struct {
 	BehindWait   time.Duration // for the pod to reach a client's id
 	RetryMin     time.Duration // a client is told a random pause between
 	RetryMax     time.Duration // the two before it reconnects
+
+	// Shards is the number of loops that drive sockets where there is epoll;
+	// 0: one for each processor, negative: none, so that HandOver declines.
+	Shards int
 
 	MaxClients   int
 	RingBytes    int // of one ring
@@ -166,6 +173,9 @@ func (c Config) Validate() error {
 		}
 	}
 	atLeast("max-clients", c.MaxClients, 1)
+	if c.Shards > maxShards {
+		bad("shards %d: must be at most %d", c.Shards, maxShards)
+	}
 	atLeast("ring-bytes", c.RingBytes, segmentBytes)
 	atLeast("rings-bytes", c.RingsBytes, segmentBytes)
 	atLeast("journal-bytes", c.JournalBytes, 1<<16)

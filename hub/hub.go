@@ -9,8 +9,14 @@
 // shared. There is no queue, channel or buffer of records per client, so that
 // one who reads slowly costs the others nothing.
 //
-// The package knows no socket and no Kafka: records come in by Publish, bytes
-// leave through a [Sink]. It never looks inside a value.
+// Clients are driven in one of two ways. Where there is epoll a socket is handed
+// over to a shard ([Client.HandOver]): a loop that owns thousands of them, to
+// which each is a slot of some 56 bytes. Everywhere, and for streams that are
+// not sockets, a goroutine walks the same cursor ([Client.Serve]) and bytes leave
+// through a [Sink].
+//
+// The package knows no Kafka: records come in by Publish. It never looks inside
+// a value.
 package hub
 
 import (
@@ -49,6 +55,7 @@ type Hub struct {
 
 	prefixes *prefixes
 	clients  clients
+	shards   shards
 }
 
 // New returns a hub, or all that is wrong with its configuration.
@@ -65,6 +72,7 @@ func New(config Config) (*Hub, error) {
 	}
 	h.prefixes = newPrefixes(config.PrefixBytes)
 	h.clients.init()
+	h.shards.init(h, config.Shards)
 	h.progress.init()
 	for i, t := range config.Topics {
 		h.byName[t.Name] = i
@@ -322,8 +330,13 @@ func (h *Hub) bound() {
 
 // Run sends heartbeats and ends streams whose time has come, until ctx is done;
 // then it ends all streams and returns when the last client is gone. It returns
-// nil.
+// nil, or says why it could not begin.
 func (h *Hub) Run(ctx context.Context) error {
+	stop, err := h.shards.start()
+	if err != nil {
+		return err
+	}
+	defer stop()
 	heartbeat := time.NewTicker(h.config.Heartbeat)
 	defer heartbeat.Stop()
 	second := time.NewTicker(time.Second)

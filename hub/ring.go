@@ -3,6 +3,7 @@ package hub
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,6 +30,8 @@ type ring struct {
 	views map[string]*view // by canonical key set
 	all   *view            // the view of every key; nil without clients
 	idle  time.Time        // since when no view was left
+
+	head atomic.Uint64 // next, for who wants to know without a lock whether there is news
 
 	mu       sync.RWMutex // guards what follows; Lock only by the sequencer
 	segments []*segment   // oldest first
@@ -104,6 +107,7 @@ func (r *ring) push(e entry) {
 		end: uint32(len(s.data)), id: uint32(start + e.id), mark: e.mark, post: post,
 	})
 	r.next++
+	r.head.Store(r.next)
 	r.bytes += len(e.bytes)
 	r.soil(post)
 	if post != &r.everyone && post != &r.keyless {
@@ -193,13 +197,16 @@ func (r *ring) drop(s *segment) {
 	r.bytes -= len(s.data)
 }
 
-// wake lets the walkers of all views know that have new frames.
+// wake lets the walkers and shards of all views know that have new frames.
 func (r *ring) wake() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, v := range r.dirty {
 		v.dirty = false
 		v.news.send()
+		for _, l := range v.listeners {
+			l.stir()
+		}
 	}
 	clear(r.dirty)
 	r.dirty = r.dirty[:0]

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"net"
 	"slices"
 	"sync/atomic"
@@ -20,8 +21,27 @@ type view struct {
 
 	clients int // owned by the sequencer
 
-	dirty bool      // guarded by ring.mu
-	news  broadcast // sent by the sequencer under ring.mu
+	dirty     bool        // guarded by ring.mu
+	news      broadcast   // sent by the sequencer under ring.mu
+	listeners []*listener // guarded by ring.mu
+}
+
+// listener is somebody who looks after many clients of a view and wants to be
+// told of news by a call, which must not wait and is made under ring.mu.
+type listener struct{ stir func() }
+
+// listen adds a listener.
+func (v *view) listen(l *listener) {
+	v.ring.mu.Lock()
+	defer v.ring.mu.Unlock()
+	v.listeners = append(v.listeners, l)
+}
+
+// unlisten takes a listener out.
+func (v *view) unlisten(l *listener) {
+	v.ring.mu.Lock()
+	defer v.ring.mu.Unlock()
+	v.listeners = slices.DeleteFunc(v.listeners, func(other *listener) bool { return other == l })
 }
 
 // posting lists the frames of a ring that have the same key.
@@ -143,12 +163,15 @@ type batch struct {
 	at []int
 	// last is the tail of the newest frame's id in the batch; nil: none.
 	last []byte
+	runs []run
+	head uint64 // the number that the ring's next frame had
 	out  net.Buffers
 }
 
 func (b *batch) reset() {
 	clear(b.slices)
-	b.slices, b.bytes, b.frames, b.last = b.slices[:0], 0, 0, nil
+	clear(b.runs)
+	b.slices, b.bytes, b.frames, b.last, b.runs = b.slices[:0], 0, 0, nil, b.runs[:0]
 }
 
 // add appends p to what is sent.
@@ -163,25 +186,41 @@ func (b *batch) add(p []byte) {
 func (v *view) collect(n uint64, b *batch) (uint64, outcome, <-chan struct{}) {
 	v.ring.mu.RLock()
 	defer v.ring.mu.RUnlock()
-	var next uint64
+	next, result := v.look(n, b)
+	if result == waiting {
+		return next, waiting, v.news.wait()
+	}
+	return next, result, nil
+}
+
+// peek is collect for who is told of news another way.
+func (v *view) peek(n uint64, b *batch) (uint64, outcome) {
+	v.ring.mu.RLock()
+	defer v.ring.mu.RUnlock()
+	return v.look(n, b)
+}
+
+// look does the work of collect. Needs ring.mu.
+func (v *view) look(n uint64, b *batch) (next uint64, result outcome) {
+	b.head = v.ring.next
 	switch {
 	case v.keys == nil:
 		if n < v.ring.first {
-			return n, lapped, nil
+			return n, lapped
 		}
 		next = v.ring.collectAll(n, b)
 	default:
 		for _, p := range v.posts {
 			if p.evicted >= n {
-				return n, lapped, nil
+				return n, lapped
 			}
 		}
 		next = v.collectKeys(n, b)
 	}
 	if b.frames == 0 {
-		return next, waiting, v.news.wait()
+		return next, waiting
 	}
-	return next, some, nil
+	return next, some
 }
 
 // collectAll gathers whole runs of frames, one slice a segment.
@@ -196,6 +235,7 @@ func (r *ring) collectAll(n uint64, b *batch) uint64 {
 		b.add(s.data[from:s.frames[last].end])
 		b.last = s.idTail(last)
 		b.frames += last - i + 1
+		b.runs = append(b.runs, run{s, i, last + 1, b.bytes})
 		n += uint64(last - i + 1)
 	}
 	return n
@@ -232,9 +272,59 @@ func (v *view) collectKeys(n uint64, b *batch) uint64 {
 		b.last = seg.idTail(i)
 		behind = f.end
 		b.frames++
+		b.runs = append(b.runs, run{seg, i, i + 1, b.bytes})
 		n = number + 1
 	}
 	return n
+}
+
+// run is a piece of a batch: frames of one segment that lie side by side.
+type run struct {
+	segment  *segment
+	from, to int // indexes of frames; to is the first behind
+	end      int // bytes of the batch up to here
+}
+
+// place is where a batch was cut short.
+type place struct {
+	segment *segment
+	frame   int    // index of the frame that did not go out whole
+	begun   int    // bytes of it that did
+	id      []byte // tail of the id of the frame before; nil: it is the batch's first
+	own     []byte // tail of the frame's own id
+
+	front, back []byte // what is left of the frame, in two pieces
+}
+
+// locate returns where a batch of the view is cut when sent of its bytes went
+// out, which are not all. The ring may have dropped the frames since.
+func (v *view) locate(b *batch, sent int) (p place) {
+	v.ring.mu.RLock() // the newest segment is still written to
+	defer v.ring.mu.RUnlock()
+	k, _ := slices.BinarySearchFunc(b.runs, sent, func(r run, sent int) int { return cmp.Compare(r.end, sent+1) })
+	r := b.runs[k]
+	s, base := r.segment, 0
+	if k > 0 {
+		base = b.runs[k-1].end
+		p.id = b.runs[k-1].segment.idTail(b.runs[k-1].to - 1)
+	}
+	begin := int(s.start(r.from))
+	at := begin + sent - base // in the segment
+	i, _ := slices.BinarySearchFunc(s.frames[r.from:r.to], at, func(f frame, at int) int { return cmp.Compare(int(f.end), at+1) })
+	i += r.from
+	if i > r.from {
+		p.id = s.idTail(i - 1)
+	}
+	f := s.frames[i]
+	p.segment, p.frame, p.begun, p.own = s, i, at-int(s.start(i)), s.idTail(i)
+	// Behind the head of its id a frame is the same for all views.
+	whole := slices.Concat(s.data[s.start(i):f.id], v.head[:])
+	if p.begun < len(whole) {
+		p.front, p.back = whole[p.begun:], s.data[f.id+idHeadText:f.end]
+	} else {
+		p.back = s.data[at:f.end]
+	}
+	return p
 }
 
 // nextFrame returns the lowest number among the places at in the postings, and

@@ -35,6 +35,7 @@ type walker struct {
 	opener []byte // what goes out first
 	prefix *prefix
 	lastID []byte // characters of the newest id sent, behind its head
+	idle   func() // called before a wait for admission; nil: nobody cares
 }
 
 // Serve sends opening and the stream until ctx is done, the client leaves or
@@ -46,13 +47,19 @@ func (c *Client) Serve(ctx context.Context, sink Sink, opening []byte) CloseReas
 	h.clients.mu.Unlock()
 	w := &walker{Client: c, sink: sink}
 	reason := w.run(ctx, opening)
+	w.leave(reason)
+	return reason
+}
+
+// leave gives back all that the client had.
+func (w *walker) leave(reason CloseReason) {
+	h := w.hub
 	if w.prefix != nil {
 		h.prefixes.release(w.prefix)
 	}
-	h.leave(c.view)
+	h.leave(w.view)
 	h.metrics.closes[reason].Inc()
-	h.clients.remove(c)
-	return reason
+	h.clients.remove(w.Client)
 }
 
 // Reject gives up a client that was admitted but cannot be served.
@@ -64,17 +71,7 @@ func (c *Client) Reject() {
 
 // run is the life of a client.
 func (w *walker) run(ctx context.Context, opening []byte) CloseReason {
-	now := orders.TimeOf(time.Now())
-	retry := between(w.hub.config.RetryMin, w.hub.config.RetryMax)
-	w.opener = appendHello(opening, w.hub.config.Server, w.hub.config.Heartbeat, retry, now, w.topics)
-	behind, err := w.behind(ctx)
-	if err != nil {
-		return w.goodbye(err)
-	}
-	if behind {
-		return w.goodbye(errBehind)
-	}
-	if err := w.enter(ctx); err != nil {
+	if err := w.begin(ctx, opening); err != nil {
 		return w.goodbye(err)
 	}
 	for {
@@ -84,11 +81,27 @@ func (w *walker) run(ctx context.Context, opening []byte) CloseReason {
 	}
 }
 
+// begin greets the client and finds its place.
+func (w *walker) begin(ctx context.Context, opening []byte) error {
+	now := orders.TimeOf(time.Now())
+	retry := between(w.hub.config.RetryMin, w.hub.config.RetryMax)
+	w.opener = appendHello(opening, w.hub.config.Server, w.hub.config.Heartbeat, retry, now, w.topics)
+	behind, err := w.behind(ctx)
+	if err != nil {
+		return err
+	}
+	if behind {
+		return errBehind
+	}
+	return w.enter(ctx)
+}
+
 // Ways in which a walker's loop ends, besides a failed write.
 var (
 	errStopped = errors.New("hub: stream ended")
 	errBehind  = errors.New("hub: behind the client's id")
 	errStalled = errors.New("hub: client accepts nothing")
+	errNoPlace = errors.New("hub: no descriptor left")
 	errCut     = errors.New("hub: stream ended in the middle of a frame")
 )
 
@@ -293,6 +306,9 @@ func wholeFrames(b []byte, n int) []byte {
 
 // open sends what goes out first, if it has not gone out yet.
 func (w *walker) open() error {
+	if w.idle != nil {
+		w.idle()
+	}
 	if len(w.opener) == 0 {
 		return nil
 	}
@@ -361,6 +377,8 @@ func (w *walker) goodbye(err error) CloseReason {
 		return w.why.Load().(CloseReason)
 	case errors.Is(err, errBehind):
 		reason = CloseBehind
+	case errors.Is(err, errNoPlace):
+		reason = CloseOverload
 	case errors.Is(err, errStopped):
 		reason = w.why.Load().(CloseReason)
 		if reason == CloseDrain {

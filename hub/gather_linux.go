@@ -1,0 +1,76 @@
+package hub
+
+import "livemap/hub/internal/poll"
+
+// gathered is what the clients at one position are owed, put together once.
+// Nearly all clients of an audience stand at the same place, so that what
+// remains to do for each of them is one system call.
+type gathered struct {
+	valid    bool
+	audience int32
+	from     int32 // position; holds a reference
+	end      int32 // position; holds a reference; none: nothing to send
+	result   outcome
+	whole    bool // end is the head of the ring
+	batch    batch
+	send     poll.Send
+}
+
+// gather returns what is owed to a client that is in the ring.
+func (s *shard) gather(c *slot) *gathered {
+	g := &s.gathered
+	a := *s.audiences.at(c.audience)
+	if g.valid && g.audience == c.audience && g.from == c.position && g.batch.head == a.view.ring.head.Load() {
+		return g
+	}
+	s.ungather()
+	from := s.positions.at(c.position)
+	from.refs++
+	g.valid, g.audience, g.from, g.end = true, c.audience, c.position, none
+	var next uint64
+	next, g.result = a.view.peek(from.next, &g.batch)
+	g.whole = next == g.batch.head
+	if g.result == some {
+		g.end = s.place(a, next, g.batch.last)
+		for _, b := range g.batch.slices {
+			g.send.Add(b)
+		}
+	}
+	return g
+}
+
+// ungather forgets what was gathered, so that no segment outlives the ring for
+// its sake.
+func (s *shard) ungather() {
+	g := &s.gathered
+	if !g.valid {
+		return
+	}
+	s.releasePosition(g.from)
+	s.releasePosition(g.end)
+	g.valid = false
+	g.batch.reset()
+	g.send.Reset()
+}
+
+// split moves a client to where its socket was full: sent bytes of g went out.
+// The end of a frame that was begun is kept for the client if there is room;
+// then the ring may go on. Otherwise the client stays in that frame.
+func (s *shard) split(c *slot, g *gathered, sent int) {
+	a := *s.audiences.at(c.audience)
+	at := a.view.locate(&g.batch, sent)
+	next, id := at.segment.first+uint64(at.frame), at.id
+	if id == nil {
+		id = s.positions.at(g.from).id
+	}
+	c.offset = 0
+	if at.begun > 0 {
+		s.scratch = append(append(s.scratch[:0], at.front...), at.back...)
+		if s.keepRest(c, s.scratch) {
+			next, id = next+1, at.own
+		} else {
+			c.offset = uint32(at.begun)
+		}
+	}
+	s.move(c, s.place(a, next, id))
+}
