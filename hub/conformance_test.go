@@ -16,12 +16,13 @@ import (
 // driver moves the bytes of clients to their sockets. Each must pass the same
 // suite: the walker on all systems, the shard where there is epoll.
 type driver struct {
-	name string
+	name   string
+	shards int
 	// serve drives a client whose connection was taken over, until it is over.
 	serve func(c *Client, conn *net.TCPConn, head []byte) CloseReason
 }
 
-var drivers = []driver{{"walker", serveWalker}}
+var drivers = []driver{{"walker", -1, serveWalker}}
 
 // socketSink is what package server uses for a socket.
 type socketSink struct{ *net.TCPConn }
@@ -74,7 +75,12 @@ func TestConformance(t *testing.T) {
 		for _, test := range tests {
 			t.Run(d.name+"/"+test.name, func(t *testing.T) {
 				t.Parallel()
-				s := &suite{stage: newStage(t, test.change), driver: d}
+				s := &suite{stage: newStage(t, func(c *Config) {
+					c.Shards = d.shards
+					if test.change != nil {
+						test.change(c)
+					}
+				}), driver: d}
 				var err error
 				if s.listen, err = net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
 					t.Fatal(err)

@@ -10,10 +10,10 @@ const maxSteps = 8
 type progress uint8
 
 const (
-	more   progress = iota // there is more to send
+	more    progress = iota // there is more to send
 	settled                 // there is nothing more
-	cut                    // the socket is full
-	parted                 // the client is gone, or away
+	cut                     // the socket is full
+	parted                  // the client is gone, or away
 )
 
 // flush sends what there is until the socket is full, and says what the client

@@ -80,8 +80,12 @@ func (s *shard) drop(i int32, reason CloseReason) {
 	if c.ending {
 		reason = closeReasons[c.reason]
 	}
+	if c.state == full { // it takes nothing more
+		poll.Abort(int(c.fd))
+	} else {
+		poll.Close(int(c.fd))
+	}
 	s.rank(i, c, busy) // out of the list
-	poll.Close(int(c.fd))
 	if c.prefix != none {
 		s.forgetPrefix(c)
 	}

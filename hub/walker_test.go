@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -303,9 +304,25 @@ func TestManyViews(t *testing.T) {
 	}
 }
 
-// TestConcurrent runs the whole hub at once, and compares what real walkers
-// delivered with what their clients were owed.
+// links connect a client to one who reads, by each of the drivers.
+var links = map[string]func(t *testing.T, c *Client) (peer net.Conn, hangUp func(), ended <-chan CloseReason){
+	"walker": func(t *testing.T, c *Client) (net.Conn, func(), <-chan CloseReason) {
+		link := newStalledPipe(t)
+		ended := make(chan CloseReason, 1)
+		go func() { ended <- c.Serve(link.ctx, link, nil) }()
+		return link.peer, link.hangUp, ended
+	},
+}
+
+// TestConcurrent runs the whole hub at once, and compares what was delivered
+// with what the clients were owed.
 func TestConcurrent(t *testing.T) {
+	for name, link := range links {
+		t.Run(name, func(t *testing.T) { testConcurrent(t, link) })
+	}
+}
+
+func testConcurrent(t *testing.T, link func(*testing.T, *Client) (net.Conn, func(), <-chan CloseReason)) {
 	rng := rand.New(rand.NewPCG(11, 7))
 	w := newWorld(modelTopics, 3)
 	for range 6000 {
@@ -327,7 +344,7 @@ func TestConcurrent(t *testing.T) {
 		sub := pick(rng, 12)
 		slices.Sort(sub.Keys)
 		seed := uint64(i)
-		clients.Go(func() { roam(t, p, w, sub, seed, published) })
+		clients.Go(func() { roam(t, p, w, sub, seed, published, link) })
 	}
 	for step := range 3000 {
 		if err := p.pull(w, rng, rng.IntN(6)); err != nil {
@@ -351,7 +368,8 @@ func TestConcurrent(t *testing.T) {
 
 // roam is a client that connects, reads at its own pace, goes and comes back,
 // until it has everything.
-func roam(t *testing.T, p *pod, w *world, sub Subscription, seed uint64, published <-chan struct{}) {
+func roam(t *testing.T, p *pod, w *world, sub Subscription, seed uint64, published <-chan struct{},
+	link func(*testing.T, *Client) (net.Conn, func(), <-chan CloseReason)) {
 	rng := rand.New(rand.NewPCG(seed, 5))
 	r := newReader(w, sub)
 	for over := false; !over; {
@@ -367,17 +385,15 @@ func roam(t *testing.T, p *pod, w *world, sub Subscription, seed uint64, publish
 			return
 		}
 		view := client.view
-		link := newStalledPipe(t)
-		ended := make(chan CloseReason, 1)
-		go func() { ended <- client.Serve(link.ctx, link, nil) }()
+		conn, hangUp, ended := link(t, client)
 		b := make([]byte, 50+rng.IntN(20_000))
 		for reads := rng.IntN(200); over || reads > 0; reads-- {
 			wait := 30 * time.Second
 			if !over { // it goes before a quiet stream says something
 				wait = 20 * time.Millisecond
 			}
-			link.peer.SetReadDeadline(time.Now().Add(wait))
-			n, err := link.peer.Read(b)
+			conn.SetReadDeadline(time.Now().Add(wait))
+			n, err := conn.Read(b)
 			if errors.Is(err, os.ErrDeadlineExceeded) && !over {
 				break
 			}
@@ -390,7 +406,7 @@ func roam(t *testing.T, p *pod, w *world, sub Subscription, seed uint64, publish
 				break
 			}
 		}
-		link.hangUp()
+		hangUp()
 		<-ended
 	}
 	r.settle()

@@ -125,10 +125,12 @@ func (s *Server) trusted(remote string) bool {
 	return s.isProxy(addr.Addr())
 }
 
-// stream hands a connection over to the hub and returns when it is over. From
-// net/http it takes HTTP/1 connections whole, so that head and first event go
-// out together and nothing frames what follows; an HTTP/2 stream stays with
-// net/http.
+// stream hands a connection over to the hub. From net/http it takes HTTP/1
+// connections whole, so that head and first event go out together and nothing
+// frames what follows. A plain socket goes to a shard where there are shards, and
+// stream returns at once: net/http's goroutine and buffers go with it. Of TLS
+// the hub is driven from here until the stream is over; an HTTP/2 stream stays
+// with net/http.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request, client *hub.Client) {
 	if r.ProtoMajor >= 2 {
 		streamHeader(w.Header())
@@ -143,21 +145,30 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, client *hub.Clie
 		refuse(http.StatusInternalServerError, "").write(w)
 		return
 	}
-	defer conn.Close()
 	if buffered.Reader.Buffered() > 0 {
 		// A request that was sent ahead would be read as the peer's next word.
+		defer conn.Close()
 		client.Reject()
 		conn.Write(rawProblem(refuse(http.StatusBadRequest, "a stream takes the whole connection: send nothing after the request"))) //nolint:errcheck // closed either way
 		return
 	}
+	if socket, ok := conn.(*net.TCPConn); ok && client.HandOver(socket, streamHead(w.Header())) {
+		return
+	}
+	walk(conn, client, streamHead(w.Header()))
+}
+
+// walk drives a connection that no shard takes.
+func walk(conn net.Conn, client *hub.Client, head []byte) {
 	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
 		watch(conn)
 		cancel()
 	}()
-	client.Serve(ctx, connSink{conn}, streamHead(w.Header()))
+	client.Serve(ctx, connSink{conn}, head)
 	conn.Close()
 	<-watched
 }

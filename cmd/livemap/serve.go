@@ -27,6 +27,7 @@ type serveCmd struct {
 
 // streamFlags are the limits and times of the streams.
 type streamFlags struct {
+	Shards         int            `help:"Loops that drive the streams; 0 for one per core, negative for a goroutine per stream." default:"0"`
 	MaxClients     int            `help:"Streams at once; beyond, a client is told to come back later." default:"20000"`
 	Heartbeat      time.Duration  `help:"Time between two heartbeat events." default:"15s"`
 	StallTimeout   time.Duration  `help:"A client that accepts nothing for so long is closed." default:"60s"`
@@ -64,6 +65,7 @@ func (c *serveCmd) Run(e env) error {
 func (f streamFlags) config() server.Config {
 	return server.Config{
 		Hub: hub.Config{
+			Shards:       f.Shards,
 			MaxClients:   f.MaxClients,
 			Heartbeat:    f.Heartbeat,
 			StallTimeout: f.StallTimeout,

@@ -109,5 +109,13 @@ func (s *Send) To(fd int) (int, error) {
 	}
 }
 
-// Close closes a socket.
+// Abort closes a socket and throws away what it has not sent, which the kernel
+// would otherwise keep for a peer that does not take it.
+func Abort(fd int) {
+	now := unix.Linger{Onoff: 1}
+	unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &now) //nolint:errcheck // without it the kernel gives up later
+	Close(fd)
+}
+
+// Close closes a socket. What was sent still goes out.
 func Close(fd int) { unix.Close(fd) } //nolint:errcheck // the descriptor is gone whatever close says

@@ -1,0 +1,330 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"reflect"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unsafe"
+
+	"livemap/hub/internal/poll"
+)
+
+// A client is at most 64 bytes of ours, with nothing in it for the collector.
+func TestSlotSize(t *testing.T) {
+	if n := unsafe.Sizeof(slot{}); n > 64 {
+		t.Errorf("a slot has %d bytes", n)
+	}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[slot]()) {
+		switch f.Type.Kind() {
+		case reflect.Int32, reflect.Int64, reflect.Uint32, reflect.Uint8, reflect.Bool:
+		default:
+			t.Errorf("%s is a %s", f.Name, f.Type)
+		}
+	}
+}
+
+// running starts the hub of a stage; the function ends it.
+func (s *stage) running() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ran := make(chan error, 1)
+	go func() { ran <- s.Run(ctx) }()
+	return func() {
+		cancel()
+		if err := <-ran; err != nil {
+			s.t.Error(err)
+		}
+	}
+}
+
+// attach joins and hands over one end of a connection.
+func (s *stage) attach(sub Subscription, buffers int) (*peer, <-chan CloseReason) {
+	s.t.Helper()
+	c, err := s.Join(sub)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	conn, other := socketPair(s.t, buffers)
+	ended := handOver(c, conn, nil)
+	return &peer{TCPConn: other, t: s.t.(*testing.T), ended: ended}, ended
+}
+
+// From its arrival to its end a client costs the shard no allocation, and
+// neither does an event.
+func TestShardAllocations(t *testing.T) {
+	for name, sub := range map[string]Subscription{"every key": both(), "two keys": both("a", "b")} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, func(c *Config) { c.Shards = 1 })
+			keeps, err := s.Join(sub) // keeps the view
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := poll.New()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			shard, offset := s.shards.all[0], int64(0)
+			publish := func() {
+				if err := s.Publish([]Record{{Topic: 0, Offset: offset, Key: []byte("a"), Value: []byte(`{"v":1}`)}}); err != nil {
+					t.Fatal(err)
+				}
+				offset++
+			}
+			var b [64 << 10]byte
+			arrive := func() (int, *net.TCPConn) {
+				conn, other := socketPair(t, 64<<10)
+				fd, err := poll.Detach(conn)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return fd, other
+			}
+			// As many connections as there will be runs, made before they count.
+			var fds []int
+			var others []*net.TCPConn
+			for range 120 {
+				fd, other := arrive()
+				fds, others = append(fds, fd), append(others, other)
+			}
+			life := func() {
+				s.mu.Lock()
+				keeps.view.clients++ // as Join does
+				next := keeps.view.ring.next
+				s.mu.Unlock()
+				s.clients.mu.Lock()
+				s.clients.sharded++
+				shard.load++
+				s.clients.mu.Unlock()
+				shard.arrive(p, &arrival{fd: fds[0], view: keeps.view, next: next, expires: 1 << 62})
+				for range 3 {
+					publish()
+					shard.read(p)
+					if n, err := others[0].Read(b[:]); err != nil || n == 0 {
+						t.Fatal(n, err)
+					}
+				}
+				shard.ungather()
+				shard.drop(0, CloseLeft)
+				fds, others = fds[1:], others[1:]
+			}
+			for range 10 {
+				life()
+			}
+			alone := testing.AllocsPerRun(100, func() { publish(); publish(); publish() })
+			together := testing.AllocsPerRun(100, life)
+			if extra := together - alone; extra > 4 { // the audience, which in life has many clients
+				t.Errorf("a client's life allocates %.1f times", extra)
+			}
+			for _, o := range others {
+				o.Close()
+			}
+			for _, fd := range fds {
+				poll.Close(fd)
+			}
+			keeps.Reject()
+		})
+	}
+}
+
+// descriptors returns how many this process has open.
+func descriptors(t *testing.T) int {
+	t.Helper()
+	all, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(all)
+}
+
+// However clients leave, no descriptor, goroutine, position or prefix is left.
+func TestShardLeavesNothing(t *testing.T) {
+	before := descriptors(t)
+	goroutines := runtime.NumGoroutine()
+	s := newStage(t, func(c *Config) { c.Shards = 2 })
+	s.put("figures/0@0 a=" + strings.Repeat("x", 20_000))
+	stop := s.running()
+	var peers []*peer
+	for i := range 90 {
+		p, _ := s.attach(both(), 32<<10)
+		peers = append(peers, p)
+		switch i % 3 {
+		case 0:
+			p.Close()
+		case 1:
+			p.SetLinger(0)
+			p.Close()
+		}
+	}
+	if n := runtime.NumGoroutine(); n > goroutines+10 {
+		t.Errorf("%d goroutines for 90 clients", n-goroutines)
+	}
+	for i, p := range peers {
+		if i%3 < 2 {
+			p.over(CloseLeft)
+		}
+	}
+	stop()
+	for _, p := range peers {
+		p.Close()
+	}
+	for _, shard := range s.shards.all {
+		if n := len(shard.positions.all) - len(shard.positions.free); n != 0 {
+			t.Errorf("%d positions left", n)
+		}
+		if n := len(shard.prefixes.all) - len(shard.prefixes.free); n != 0 {
+			t.Errorf("%d prefixes left", n)
+		}
+		if n := len(shard.rests.all) - len(shard.rests.free); n != 0 || shard.restBytes != 0 {
+			t.Errorf("%d rests of %d bytes left", n, shard.restBytes)
+		}
+		if shard.slab.used != 0 || len(shard.byView) != 0 || shard.load != 0 {
+			t.Errorf("%d slots, %d audiences, load %d left", shard.slab.used, len(shard.byView), shard.load)
+		}
+	}
+	if n := descriptors(t); n > before {
+		t.Errorf("%d descriptors left", n-before)
+	}
+	if s.Clients() != 0 || s.views != 0 {
+		t.Errorf("%d clients, %d views left", s.Clients(), s.views)
+	}
+}
+
+// A stream that ends in the middle of its prefix ends behind a whole event.
+func TestGoodbyeInPrefix(t *testing.T) {
+	s := newStage(t, func(c *Config) { c.Shards = 1 })
+	for i := range 40 {
+		s.put(fmt.Sprintf("figures/0@%d k%d=%s", i, i, strings.Repeat("x", 30_000)))
+	}
+	defer s.running()()
+	sub := both()
+	sub.Expires = time.Now().Add(200 * time.Millisecond)
+	p, _ := s.attach(sub, 32<<10)
+	select { // it is not over: the socket is full
+	case r := <-p.ended:
+		t.Fatalf("ended as %s", r)
+	case <-time.After(time.Second):
+	}
+	events := p.readUntil("", 32<<10)
+	if n := len(events); n < 2 || n > 40 || events[n-1] != `goodbye {"reason":"expired"}` {
+		t.Errorf("%d events, the last %.80q", n, events[n-1])
+	}
+	for _, e := range events[:len(events)-1] {
+		if len(e) != len("figures ")+30_000 {
+			t.Errorf("a cut event: %d bytes", len(e))
+		}
+	}
+	p.over(CloseExpired)
+}
+
+// A client that is far behind does not keep the loop to itself, and gets all.
+func TestFarBehind(t *testing.T) {
+	s := newStage(t, func(c *Config) { c.Shards = 1 })
+	defer s.running()()
+	stays, _ := s.attach(only("events"), 4<<20)
+	stays.readUntilID()
+	id := stays.got.id
+	const records = 500
+	value := strings.Repeat("x", 20_000)
+	go func() {
+		for i := range records {
+			s.put(fmt.Sprintf("events/0@%d a=%d%s", i, i, value))
+		}
+	}()
+	stays.readUntil(fmt.Sprintf("events %dx", records-1), 64<<10)
+	back, _ := s.attach(with(only("events"), id), 4<<20)
+	if got := len(back.readUntil(fmt.Sprintf("events %dx", records-1), 64<<10)); got != records {
+		t.Errorf("%d of %d events", got, records)
+	}
+	for _, p := range []*peer{stays, back} {
+		p.Close()
+		p.over(CloseLeft)
+	}
+}
+
+// Who shows an id that the hub has not reached is told hello while it waits; it
+// may leave meanwhile, or be told that it was in vain.
+func TestShardBehind(t *testing.T) {
+	ahead := newStage(t, nil)
+	ahead.put("events/0@0 a=e0", "events/0@1 a=e1")
+	c := ahead.join(only("events"))
+	c.read()
+	id := c.leave()
+	s := newStage(t, func(c *Config) { c.Shards, c.BehindWait = 1, 300*time.Millisecond })
+	s.put("events/0@0 a=e0")
+	defer s.running()()
+	var waiting sync.WaitGroup
+	connect := func(run func(p *peer)) {
+		client, err := s.Join(with(only("events"), id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, other := socketPair(t, 32<<10)
+		ended := make(chan CloseReason, 1)
+		client.over = func(r CloseReason) { ended <- r }
+		waiting.Go(func() { client.HandOver(conn, nil) })
+		run(&peer{TCPConn: other, t: t, ended: ended})
+	}
+	connect(func(p *peer) {
+		wantEvents(t, p.readUntil("", 4096), `goodbye {"reason":"behind"}`)
+		p.over(CloseBehind)
+	})
+	connect(func(p *peer) {
+		p.Close()
+		p.over(CloseLeft)
+	})
+	connect(func(p *peer) {
+		p.Read(make([]byte, 1)) // it waits
+		s.put("events/0@1 a=e1", "events/0@2 a=e2")
+		wantEvents(t, p.readUntil("e2", 4096), "events e2")
+		p.Close()
+		p.over(CloseLeft)
+	})
+	waiting.Wait()
+}
+
+// A fifth of the clients take nothing: the others get every event, and what the
+// hub holds does not grow.
+func TestStalledFifth(t *testing.T) {
+	s := newStage(t, func(c *Config) { c.Shards, c.RingBytes, c.JournalBytes = 2, 512<<10, 512<<10 })
+	defer s.running()()
+	var peers []*peer
+	var stalled []*peer
+	for i := range 50 {
+		p, _ := s.attach(only("events"), 32<<10)
+		if i%5 == 0 {
+			stalled = append(stalled, p)
+		} else {
+			p.readUntilID()
+			peers = append(peers, p)
+		}
+	}
+	value := strings.Repeat("x", 2000)
+	var before int64
+	for i := range 2000 {
+		s.put(fmt.Sprintf("events/0@%d a=%d%s", i, i, value))
+		if i%20 == 19 { // the others keep up
+			for _, p := range peers {
+				if got := p.readUntil(fmt.Sprintf("events %dx", i), 64<<10); len(got) != 20 {
+					t.Fatalf("%d of 20 events: %.40q", len(got), got[0])
+				}
+			}
+		}
+		if i == 500 {
+			before = allocated()
+		}
+	}
+	if after := allocated(); after > before+2<<20 {
+		t.Errorf("the heap grew from %d to %d KiB", before>>10, after>>10)
+	}
+	for _, p := range append(peers, stalled...) {
+		p.Close()
+		p.over(CloseLeft)
+	}
+}
