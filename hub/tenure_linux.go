@@ -80,11 +80,7 @@ func (s *shard) drop(i int32, reason CloseReason) {
 	if c.ending {
 		reason = closeReasons[c.reason]
 	}
-	if c.state == full { // it takes nothing more
-		poll.Abort(int(c.fd))
-	} else {
-		poll.Close(int(c.fd))
-	}
+	poll.Close(int(c.fd))
 	s.rank(i, c, busy) // out of the list
 	if c.prefix != none {
 		s.forgetPrefix(c)
@@ -116,8 +112,10 @@ func (s *shard) sweep() {
 		switch {
 		case c.fd == none:
 		case s.cutAt != 0 && s.now >= s.cutAt && c.ending:
+			poll.Abandon(int(c.fd))
 			s.drop(i, CloseDrain)
 		case c.state == full && c.since <= stalled:
+			poll.Abandon(int(c.fd))
 			s.drop(i, CloseSlow)
 		case c.expires <= s.now && !c.ending:
 			s.end(i, closeReasons[c.reason])

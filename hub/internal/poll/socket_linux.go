@@ -109,12 +109,11 @@ func (s *Send) To(fd int) (int, error) {
 	}
 }
 
-// Abort closes a socket and throws away what it has not sent, which the kernel
+// Abandon has Close throw away what the socket has not sent, which the kernel
 // would otherwise keep for a peer that does not take it.
-func Abort(fd int) {
+func Abandon(fd int) {
 	now := unix.Linger{Onoff: 1}
 	unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &now) //nolint:errcheck // without it the kernel gives up later
-	Close(fd)
 }
 
 // Close closes a socket. What was sent still goes out.
