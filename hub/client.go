@@ -157,6 +157,7 @@ type clients struct {
 	mu       sync.Mutex
 	all      map[*Client]struct{} // but those of shards
 	sharded  int
+	handed   int // handed over to shards since the beginning
 	draining bool
 	gone     broadcast // sent when one left, under mu
 }
@@ -210,6 +211,31 @@ func (c *Client) endLocked(reason CloseReason) {
 		c.why.Store(reason)
 		close(c.stop)
 	}
+}
+
+// handedOver returns how many clients were handed over since the beginning.
+func (cs *clients) handedOver() int {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return cs.handed
+}
+
+// rushClients is how many clients in a row are a rush.
+const rushClients = 500
+
+// calm finds the moment when a rush of clients is over.
+type calm struct{ settled, last int }
+
+// tick is told once a second how many came since the beginning, and says whether
+// many came since it last said so, and few in the last second.
+func (c *calm) tick(came int) bool {
+	few := came-c.last < rushClients/10
+	c.last = came
+	if !few || came-c.settled < rushClients {
+		return false
+	}
+	c.settled = came
+	return true
 }
 
 // Clients returns how many clients are connected.

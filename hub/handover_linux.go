@@ -33,7 +33,9 @@ func (s tcpSink) WriteBuffers(b *net.Buffers) (int64, error) { return b.WriteTo(
 // having done nothing, where the hub has no shards.
 func (c *Client) HandOver(conn *net.TCPConn, opening []byte) bool {
 	h := c.hub
-	if len(h.shards.all) == 0 {
+	// A shard knows neither revocations nor who counts its clients: those with a
+	// permission to lose stay with Serve.
+	if len(h.shards.all) == 0 || c.permission.revoked != nil || c.permission.left != nil {
 		return false
 	}
 	h.clients.mu.Lock()
@@ -108,6 +110,7 @@ func (cs *clients) toShard(c *Client, a *arrival, all []*shard) {
 	}
 	s.load++
 	cs.sharded++
+	cs.handed++
 	delete(cs.all, c)
 	a.expires, a.reason = c.cursor.expires, c.cursor.reason
 	if c.ending { // while it waited for its place

@@ -25,6 +25,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -341,6 +342,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	defer heartbeat.Stop()
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
+	var calm calm
 	for {
 		select {
 		case <-ctx.Done():
@@ -353,6 +355,11 @@ func (h *Hub) Run(ctx context.Context) error {
 		case now := <-second.C:
 			h.clients.expire(orders.TimeOf(now))
 			h.sweep(now)
+			if calm.tick(h.clients.handedOver()) {
+				// What the requests of a rush of clients took is garbage now, and would
+				// stay with the process for minutes.
+				debug.FreeOSMemory()
+			}
 		}
 	}
 }

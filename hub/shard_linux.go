@@ -18,6 +18,9 @@ const (
 	drainInterval = 10 * time.Millisecond // while draining
 )
 
+// keptArrivals is the greatest list of arrivals that is used again.
+const keptArrivals = 64
+
 // shard is a loop that owns some of the clients: their sockets, their slots and
 // all that those refer to. News of a view reach it as one wake-up, however many
 // clients wait for it, and one wake-up stands for all that is published until
@@ -108,6 +111,9 @@ func (s *shard) stir(a *audience) {
 func (s *shard) take() *mail {
 	in, out := &s.mail, &s.spent
 	clear(out.arrivals)
+	if cap(out.arrivals) > keptArrivals {
+		out.arrivals = nil // a rush is over
+	}
 	clear(out.news)
 	clear(out.calls)
 	in.mu.Lock()

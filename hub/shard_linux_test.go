@@ -328,3 +328,70 @@ func TestStalledFifth(t *testing.T) {
 		p.over(CloseLeft)
 	}
 }
+
+// A rush is over once, when few come any more.
+func TestCalm(t *testing.T) {
+	var c calm
+	var said []int
+	for i, came := range []int{0, 10, 20, 400, 900, 1400, 1410, 1420, 1420, 2000, 2000, 2000} {
+		if c.tick(came) {
+			said = append(said, i)
+		}
+	}
+	if fmt.Sprint(said) != "[6 10]" {
+		t.Errorf("calm at %v", said)
+	}
+}
+
+// What a client that waits costs, beside its socket, in the heap and in stacks.
+func TestMemoryPerClient(t *testing.T) {
+	s := newStage(t, func(c *Config) { c.Shards = 1 })
+	defer s.running()()
+	used := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapInuse + m.StackInuse)
+	}
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	const clients = 1000
+	var peers []int
+	var before int64
+	for i := range clients + 1 {
+		if i == 1 { // the first brings the ring with it
+			s.put("events/0@0 a=e0")
+			before = used()
+		}
+		conn, err := net.DialTCP("tcp", nil, l.Addr().(*net.TCPAddr))
+		if err != nil {
+			t.Fatal(err)
+		}
+		accepted, err := l.AcceptTCP()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := s.Join(both())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.HandOver(accepted, []byte("HEAD"))
+		fd, err := poll.Detach(conn) // so that only the hub's side is counted
+		if err != nil {
+			t.Fatal(err)
+		}
+		peers = append(peers, fd)
+	}
+	s.put("events/0@1 a=e1")
+	each := (used() - before) / clients
+	t.Logf("%d bytes a client", each)
+	if each > 512 {
+		t.Errorf("a client costs %d bytes", each)
+	}
+	for _, fd := range peers {
+		poll.Close(fd)
+	}
+}
