@@ -9,6 +9,7 @@ import "livemap/orders"
 type slot struct {
 	expires orders.Time // when the stream ends by itself
 	since   orders.Time // of a full socket: when it last accepted something
+	due     orders.Time // of a client in its prefix: when it must have taken it all
 
 	fd       int32  // none: the slot is free
 	turn     uint32 // counts the clients that had this slot

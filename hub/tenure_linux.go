@@ -54,6 +54,7 @@ func (s *shard) enterPrefix(c *slot, x *prefix) {
 	place, p := s.prefixes.take()
 	*p = x
 	c.prefix, c.offset = place, 0
+	c.due = s.now.Add(x.allowed(s.hub.config.StallTimeout))
 	s.move(c, none)
 }
 
@@ -114,7 +115,7 @@ func (s *shard) sweep() {
 		case s.cutAt != 0 && s.now >= s.cutAt && c.ending:
 			poll.Abandon(int(c.fd))
 			s.drop(i, CloseDrain)
-		case c.state == full && c.since <= stalled:
+		case c.state == full && (c.since <= stalled || c.prefix != none && c.due <= s.now):
 			poll.Abandon(int(c.fd))
 			s.drop(i, CloseSlow)
 		case c.expires <= s.now && !c.ending:
