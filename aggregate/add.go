@@ -98,7 +98,6 @@ func (a *Aggregator) accept(in Input, e entry, o *orders.Order) Verdict {
 	v := Accepted
 	if e.start < a.slide.end {
 		v = Corrected
-		a.changes.noteLate(e)
 		a.correct(e)
 	} else {
 		a.store(in, e)
@@ -118,6 +117,11 @@ func (a *Aggregator) store(in Input, e entry) {
 	q.open.noteOffset(e.partition, in.Offset)
 	q.open.ids = append(q.open.ids, seenID{hash: e.id, at: e.at, partition: e.partition})
 	a.fill(q, e)
+	for _, line := range e.lines {
+		if id, ok := a.addUnits(e, line); ok {
+			a.trend.units.pending += q.open.units.add(unitEntry{product: id, country: e.country, units: line.Units}, a.trend.units.names)
+		}
+	}
 }
 
 // correct takes an order into a closed pane and every closed window after it.
@@ -133,6 +137,14 @@ func (a *Aggregator) correct(e entry) {
 		}
 	}
 	a.fill(a.panes.closedAt(e.start), e)
+	counted := make([]orders.Line, 0, len(e.lines)) // the caller may use e.lines again
+	for _, line := range e.lines {
+		if _, ok := a.addUnits(e, line); ok {
+			counted = append(counted, line)
+		}
+	}
+	e.lines = counted
+	a.changes.late = append(a.changes.late, e)
 }
 
 // scopesOf returns the scopes of an order: the world and its country.
@@ -143,25 +155,20 @@ func scopesOf(country scopeID) []scopeID {
 	return []scopeID{worldID, country}
 }
 
-// fill adds an order to its pane, to shoppers, products and the duplicate check.
+// fill adds an order to its pane, to shoppers and the duplicate check.
 func (a *Aggregator) fill(q *pane, e entry) {
 	q.at(worldID).sums.add(e.sums)
 	if e.country != worldID {
 		q.at(e.country).sums.add(e.sums)
 	}
 	a.addShopper(q, pair{hash: e.shopper, country: e.country})
-	for _, line := range e.lines {
-		a.addUnits(q, line.Product, e.country, line.Units)
-	}
 	a.marks.parts[e.partition].seen.add(e.id, e.at)
 }
 
-func (a *Aggregator) addUnits(q *pane, product string, country scopeID, n int64) {
-	if n <= 0 || product == "" {
-		return
+// addUnits counts a line's units. ok is false if there are none, or no room.
+func (a *Aggregator) addUnits(e entry, line orders.Line) (id productID, ok bool) {
+	if line.Units <= 0 || line.Product == "" {
+		return 0, false
 	}
-	id, ok := a.trend.units.add(q.start, product, country, n)
-	if ok && q.open != nil {
-		q.open.units = append(q.open.units, unitEntry{product: id, country: country, units: n})
-	}
+	return a.trend.units.add(e.start, line.Product, e.country, line.Units)
 }

@@ -26,11 +26,12 @@ type Output struct {
 // by Verdict.
 type Stats struct {
 	Verdicts     [verdicts]int64
-	UnitsLeftOut int64 // units beyond Config.MaxProductCells
+	UnitsLeftOut int64 // units that trending had no room for, see Config.MaxProductBytes
 	OpenPanes    int
 	Panes        int
-	ShopperPairs int // (shopper, scope) entries held
-	ProductCells int
+	ShopperPairs int   // (shopper, scope) entries held
+	ProductCells int   // (product, scope, minute) counts held
+	ProductBytes int64 // memory of the products, at most
 	Scopes       int
 }
 
@@ -63,6 +64,7 @@ type Aggregator struct {
 	out     []Record
 	err     error // of encoding a record, returned by the next Flush
 	changes changes
+	most    int // bytes of panes, and of minutes, that a Flush puts into the checkpoint; see pace.go
 	stats   Stats
 }
 
@@ -82,11 +84,12 @@ func New(cfg Config) (*Aggregator, error) {
 		scopes:   newScopes(),
 		highest:  noTime,
 		panes:    newPanes(),
-		trend:    newTrending(cfg.MaxProductCells),
+		trend:    newTrending(cfg.MaxProductBytes),
 		slide:    slider{end: noSecond},
 		history:  history{newest: noSecond},
 		changes:  changes{minutes: map[second]int{}, sealed: noSecond},
 	}
+	a.most = maxFlushBytes
 	a.shoppers = newShopperTable(int(a.reach()) + minTrackedAhead)
 	a.growScopes()
 	return a, nil
@@ -133,7 +136,7 @@ func (a *Aggregator) Advance(partition int32, next int64) {
 	p.next = max(p.next, next)
 	if again && !p.replaying() {
 		a.marks.replaying--
-		a.marks.lowest = -1
+		a.paceWatermark()
 	}
 }
 
@@ -160,6 +163,7 @@ func (a *Aggregator) Stats() Stats {
 	s.OpenPanes = len(a.panes.from(a.slide.end))
 	s.ShopperPairs = a.shoppers.used
 	s.ProductCells = a.trend.units.cells
+	s.ProductBytes = a.trend.units.bytes()
 	s.Scopes = a.scopes.len()
 	return s
 }

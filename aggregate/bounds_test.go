@@ -15,11 +15,11 @@ func TestConfigValidateReportsAll(t *testing.T) {
 	t.Parallel()
 	err := Config{
 		Currency: "usd", Disorder: 2 * time.Hour, Lateness: 2 * time.Hour, TotalSince: 1, EarlyInterval: -1,
-		TrendInterval: -1, MaxShopperPairs: -1, MaxProductCells: -1,
+		TrendInterval: -1, MaxShopperPairs: -1, MaxProductBytes: -1,
 	}.Validate()
 	for _, want := range []string{
 		`currency is "usd"`, "disorder is 2h", "lateness is 2h", "total-since is 1970-01-01T00:00:00.001Z",
-		"early interval", "trend interval", "max shopper pairs", "max product cells",
+		"early interval", "trend interval", "max shopper pairs", "max product bytes",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not mention %q", err, want)
@@ -84,39 +84,6 @@ func TestLatestOrder(t *testing.T) {
 	}
 	if fmt.Sprint(got) != "[4 1 5 2]" || b.at != 9 {
 		t.Errorf("latest %v at %d, want [4 1 5 2] at 9", got, b.at)
-	}
-}
-
-// TestUnitsBound fills the product counts: what has a cell goes on counting,
-// what has none is left out and counted.
-func TestUnitsBound(t *testing.T) {
-	t.Parallel()
-	u := newUnits(4)
-	add := func(at second, product string, want bool) {
-		t.Helper()
-		if _, ok := u.add(at, product, 1, 3); ok != want {
-			t.Errorf("%s at %d: %t, want %t", product, at, ok, want)
-		}
-	}
-	add(0, "a", true)
-	add(0, "b", true)
-	add(0, "c", false)
-	add(0, "a", true)
-	add(60, "a", false)
-	if u.leftOut != 6 || u.cells != 4 || len(u.ids) != 2 {
-		t.Errorf("left out %d, cells %d, products %d, want 6, 4, 2", u.leftOut, u.cells, len(u.ids))
-	}
-	u.close(60)
-	if got := u.hourTo(unitKeyOf(u.ids["a"], worldID), 60); got != 6 {
-		t.Errorf("a sold %d, want 6", got)
-	}
-	u.close(3720)
-	if u.cells != 0 || len(u.ids) != 0 || len(u.hour) != 0 || len(u.free) != 2 {
-		t.Errorf("after an hour: cells %d, products %d, sums %d, free %d", u.cells, len(u.ids), len(u.hour), len(u.free))
-	}
-	add(3720, "c", true)
-	if len(u.names) != 2 {
-		t.Errorf("%d numbers, want one used again", len(u.names))
 	}
 }
 

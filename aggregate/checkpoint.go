@@ -120,19 +120,11 @@ func (a *Aggregator) savePane(q *pane) {
 		w.b = binary.AppendVarint(w.b, int64(id.at-q.start.time()))
 		w.b = binary.BigEndian.AppendUint64(w.b, id.hash)
 	}
-	a.saveUnits(w, q.open.units)
+	a.trend.units.pending += q.open.units.merge(a.trend.units.names)
+	for _, u := range q.open.units.list {
+		a.appendUnits(w, unitKeyOf(u.product, u.country), u.units)
+	}
 	q.parts = w.close()
-}
-
-// saveUnits writes the units of a pane, summed up by product and country.
-func (a *Aggregator) saveUnits(w *parts, list []unitEntry) {
-	total := make(map[unitKey]int64, len(list))
-	for _, u := range list {
-		total[unitKeyOf(u.product, u.country)] += u.units
-	}
-	for _, key := range slices.Sorted(maps.Keys(total)) {
-		a.appendUnits(w, key, total[key])
-	}
 }
 
 func (a *Aggregator) appendUnits(w *parts, key unitKey, n int64) {
@@ -266,12 +258,6 @@ func (a *Aggregator) removeOld() {
 			delete(c.minutes, start)
 		}
 	}
-}
-
-// noteLate remembers a correction for the next late record.
-func (c *changes) noteLate(e entry) {
-	e.lines = slices.Clone(e.lines) // the caller may use them again
-	c.late = append(c.late, e)
 }
 
 // noteRevision remembers that a window was written again.

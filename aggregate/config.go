@@ -36,7 +36,7 @@ const (
 	DefaultEarlyInterval   = 250 * time.Millisecond
 	DefaultTrendInterval   = 5 * time.Second
 	DefaultMaxShopperPairs = 4_000_000
-	DefaultMaxProductCells = 8_000_000
+	DefaultMaxProductBytes = 256 << 20
 )
 
 // Config holds the settings of an [Aggregator]. The zero value of each field
@@ -69,10 +69,13 @@ type Config struct {
 	// are counted exactly; default 4,000,000. A window beyond is estimated with
 	// HyperLogLog.
 	MaxShopperPairs int
-	// MaxProductCells bounds the counts of (product, scope, minute) that
-	// trending holds; default 8,000,000, about 40 bytes each. Units beyond are
-	// left out of trending and counted in Stats.UnitsLeftOut.
-	MaxProductCells int
+	// MaxProductBytes bounds the memory of the products that trending counts
+	// over an hour, names and all; default 256 MiB. A product in a scope takes 40
+	// bytes for each minute in which it is sold and as much for the hour, and a
+	// product 144 bytes and its name. Units beyond, and those beyond 131,072
+	// (product, scope) pairs of one minute, are left out of trending and counted
+	// in Stats.UnitsLeftOut.
+	MaxProductBytes int64
 }
 
 // withDefaults fills in the defaults.
@@ -100,8 +103,8 @@ func (c Config) withDefaults() Config {
 	if c.MaxShopperPairs == 0 {
 		c.MaxShopperPairs = DefaultMaxShopperPairs
 	}
-	if c.MaxProductCells == 0 {
-		c.MaxProductCells = DefaultMaxProductCells
+	if c.MaxProductBytes == 0 {
+		c.MaxProductBytes = DefaultMaxProductBytes
 	}
 	return c
 }
@@ -137,8 +140,8 @@ func (c Config) Validate() error {
 	if c.MaxShopperPairs < 0 {
 		bad("max shopper pairs", c.MaxShopperPairs, "must not be negative")
 	}
-	if c.MaxProductCells < 0 {
-		bad("max product cells", c.MaxProductCells, "must not be negative")
+	if c.MaxProductBytes < 0 {
+		bad("max product bytes", c.MaxProductBytes, "must not be negative")
 	}
 	return errors.Join(errs...)
 }

@@ -42,5 +42,9 @@
 // still open are not in there: they are built again by reading the orders from
 // [Position].Replay, see checkpoint.go.
 //
+// What one Flush writes of it is bounded: the watermark goes no further at once
+// than a few megabytes of panes and minutes allow, see pace.go. Memory for
+// products is bounded by Config.MaxProductBytes and a number of cells a minute.
+//
 // An Aggregator is not safe for concurrent use: one goroutine owns it.
 package aggregate

@@ -16,6 +16,7 @@ type second int64
 const (
 	noSecond = second(math.MinInt64 / 4)
 	noTime   = orders.Time(math.MinInt64 / 4)
+	anyTime  = -noTime // later than any
 )
 
 // secondOf returns the pane that holds t.

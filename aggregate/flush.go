@@ -36,6 +36,7 @@ func (a *Aggregator) Flush(now orders.Time) (Output, error) {
 	out := Output{Records: a.out, Changes: a.takeChanges()}
 	a.out = nil
 	a.prune()
+	a.paceWatermark()
 	return out, nil
 }
 
@@ -79,6 +80,7 @@ func (a *Aggregator) closePane(p *pane) {
 		return
 	}
 	a.savePane(p)
+	a.trend.units.pending -= len(p.open.units.list)
 	p.sketch = sketchOf(p.open.pairs)
 	p.open = nil
 }

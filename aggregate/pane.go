@@ -27,7 +27,7 @@ type pane struct {
 type openPane struct {
 	pairs  []pair // shoppers by country, for the checkpoint and the sketch
 	ids    []seenID
-	units  []unitEntry
+	units  unitList
 	lowest []int64 // by partition: lowest offset of an order in here, -1: none
 }
 

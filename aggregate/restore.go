@@ -32,6 +32,7 @@ func Restore(cfg Config, s *State) (*Aggregator, error) {
 			return nil, fmt.Errorf("aggregate: checkpoint: %w", err)
 		}
 	}
+	a.paceWatermark()
 	return a, nil
 }
 

@@ -16,6 +16,7 @@ type restarter struct {
 	a      *Aggregator
 	state  *State
 	kills  int
+	most   int // as Aggregator.most, 0: as it is
 	out    *written
 }
 
@@ -50,7 +51,10 @@ func (x *restarter) kill(before []event, wall orders.Time) {
 		x.t.Fatal(err)
 	}
 	a.SetClassification(testClassification())
-	x.a = a
+	if x.a = a; x.most > 0 {
+		a.most = x.most
+		a.paceWatermark()
+	}
 	positions := a.Positions()
 	for _, e := range before {
 		p, isNext := positions[e.input.Partition], e.advance

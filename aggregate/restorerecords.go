@@ -52,7 +52,7 @@ func (r *restorer) paneEntry(q *pane, t tag, in *body) {
 	case tagUnits:
 		country, product, n := a.country(in.country()), in.string(), in.varint()
 		if in.err == nil && q.start >= a.changes.sealed {
-			a.addUnits(q, product, country, n)
+			a.trend.units.put(q.start.minute(), product, country, n)
 		}
 	default:
 		t.unexpected(in)
@@ -88,6 +88,9 @@ func (r *restorer) lateEntry(t tag, in *body) {
 		a.slide.end = min(a.slide.end, e.start)
 		a.marks.grow(int(e.partition) + 1)
 		a.fill(a.panes.closedAt(e.start), e)
+		for _, line := range e.lines {
+			a.trend.units.put(e.start.minute(), line.Product, e.country, line.Units)
+		}
 	case tagRevision:
 		id := a.country(in.country())
 		r.revisions = append(r.revisions, revision{scope: id, end: in.second(), revision: int32(in.varint())})

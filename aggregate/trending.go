@@ -69,32 +69,25 @@ func insert(list []ranked, r ranked) []ranked {
 // trending is the state of the topic.
 type trending struct {
 	units   *units
-	recent  map[unitKey]int64   // scratch: units of the last five minutes
 	had     map[string]struct{} // scopes whose last final list was not empty
 	shown   map[string]uint64   // scopes whose last list was not empty, and its hash
 	earlyAt orders.Time         // wall clock of the last early lists
 }
 
-func newTrending(limit int) *trending {
+func newTrending(limit int64) *trending {
 	return &trending{
-		units: newUnits(limit), recent: map[unitKey]int64{},
-		had: map[string]struct{}{}, shown: map[string]uint64{}, earlyAt: noTime,
+		units: newUnits(limit),
+		had:   map[string]struct{}{}, shown: map[string]uint64{}, earlyAt: noTime,
 	}
 }
 
 // rank lists the products of every scope for the whole minute that ends at end.
 func (t *trending) rank(end second, scopes *scopes, class *Classification) map[string][]ranked {
-	clear(t.recent)
 	u := t.units
-	for i, _ := u.index(end - recentSpan); i < len(u.buckets) && u.buckets[i].start < end; i++ {
-		for key, n := range u.buckets[i].units {
-			t.recent[key] += n
-		}
-	}
 	lists := map[string][]ranked{}
-	for key, u5 := range t.recent {
+	u.each(end-recentSpan, end, func(key unitKey, u5 int64) {
 		if u5 < trendingMinUnits {
-			continue
+			return
 		}
 		r := ranked{product: u.names[key.product()], units: u5, score: score(u5, u.hourTo(key, end))}
 		var known bool
@@ -107,7 +100,7 @@ func (t *trending) rank(end second, scopes *scopes, class *Classification) map[s
 			name = feed.CategoryScope(r.label.category)
 			lists[name] = insert(lists[name], r)
 		}
-	}
+	})
 	return lists
 }
 

@@ -30,29 +30,34 @@ func (k unitKey) scope() scopeID     { return scopeID(k & 0xffff) }
 type unitMinute struct {
 	start second
 	units map[unitKey]int64
+	wire  int // bytes that its cells have in the checkpoint, at most
 }
 
 // units counts products over the last hour of whole minutes. hour is the sum
 // over the sixty minutes before closed, kept as minutes come and go, because
 // summing sixty maps for each product and evaluation would not end.
 type units struct {
-	limit int // of cells over all minutes
+	limit int64 // of bytes
 
-	ids     map[string]productID
-	names   []string // by productID, "" when free
-	minutes []second // by productID: the last minute it was sold in
-	free    []productID
+	ids       map[string]productID
+	names     []string // by productID, "" when free
+	minutes   []second // by productID: the last minute it was sold in
+	free      []productID
+	nameBytes int64 // of names
 
-	buckets []*unitMinute // in order of time
-	cells   int
-	closed  second // whole minutes before this are in hour
-	hour    map[unitKey]int64
-	leftOut int64 // units beyond limit
+	buckets  []*unitMinute // in order of time
+	cells    int           // in all buckets
+	notYet   int           // of cells: in minutes that are not in hour
+	closed   second        // whole minutes before this are in hour
+	hour     map[unitKey]int64
+	hourPeak int   // most entries of hour since it was made: maps do not shrink
+	pending  int   // unitEntry held by open panes
+	leftOut  int64 // units beyond the limits
 }
 
 const hourSpan = second(3600)
 
-func newUnits(limit int) *units {
+func newUnits(limit int64) *units {
 	return &units{
 		limit: limit, ids: map[string]productID{}, closed: noSecond, hour: map[unitKey]int64{},
 	}
@@ -68,42 +73,18 @@ func (u *units) index(start second) (int, bool) {
 	})
 }
 
-// add counts units of a product in the minute that holds at, for the world and
-// for the country. ok is false if there was no room for them.
-func (u *units) add(at second, product string, country scopeID, n int64) (id productID, ok bool) {
-	minute := at.minute()
-	if u.closed != noSecond && minute < u.closed-hourSpan {
-		return 0, false // no coming evaluation looks back so far
-	}
-	i, found := u.index(minute)
-	if !found {
-		u.buckets = slices.Insert(u.buckets, i, &unitMinute{start: minute, units: map[unitKey]int64{}})
-	}
-	bucket := u.buckets[i]
-	id, known := u.ids[product]
-	if u.cells+2 > u.limit {
-		if !known {
-			u.leftOut += n
-			return 0, false
-		}
-		if _, ok := bucket.units[unitKeyOf(id, country)]; !ok {
-			u.leftOut += n
-			return 0, false
-		}
-	}
-	if !known {
-		id = u.intern(product)
-	}
-	u.minutes[id] = max(u.minutes[id], minute)
-	u.count(bucket, unitKeyOf(id, worldID), n)
+// put counts units for the world and a country, whether there is room or not.
+func (u *units) put(minute second, product string, country scopeID, n int64) productID {
+	id := u.restore(minute, product, worldID, n)
 	if country != worldID {
-		u.count(bucket, unitKeyOf(id, country), n)
+		u.restore(minute, product, country, n)
 	}
-	return id, true
+	return id
 }
 
-// restore counts units of a product in one scope, from a checkpoint.
-func (u *units) restore(minute second, product string, scope scopeID, n int64) {
+// restore counts units of a product in one scope, whether there is room or not:
+// what a checkpoint holds had it.
+func (u *units) restore(minute second, product string, scope scopeID, n int64) productID {
 	i, found := u.index(minute)
 	if !found {
 		u.buckets = slices.Insert(u.buckets, i, &unitMinute{start: minute, units: map[unitKey]int64{}})
@@ -114,14 +95,19 @@ func (u *units) restore(minute second, product string, scope scopeID, n int64) {
 	}
 	u.minutes[id] = max(u.minutes[id], minute)
 	u.count(u.buckets[i], unitKeyOf(id, scope), n)
+	return id
 }
 
 func (u *units) count(bucket *unitMinute, key unitKey, n int64) {
 	before := len(bucket.units)
 	bucket.units[key] += n
-	u.cells += len(bucket.units) - before
+	fresh := len(bucket.units) - before
+	u.cells += fresh
+	bucket.wire += fresh * unitWireBytes(u.names[key.product()])
 	if bucket.start < u.closed {
 		u.hour[key] += n
+	} else {
+		u.notYet += fresh
 	}
 }
 
@@ -138,6 +124,7 @@ func (u *units) intern(product string) productID {
 	}
 	u.minutes[id] = noSecond
 	u.ids[product] = id
+	u.nameBytes += int64(len(product))
 	return id
 }
 
@@ -167,6 +154,7 @@ func (u *units) close(end second) {
 			u.hour[key] += n
 		}
 	}
+	u.hourPeak = max(u.hourPeak, len(u.hour))
 	gone, _ := u.index(end - hourSpan)
 	for _, bucket := range u.buckets[:gone] {
 		u.cells -= len(bucket.units)
@@ -179,9 +167,27 @@ func (u *units) close(end second) {
 		}
 	}
 	u.buckets = slices.Delete(u.buckets, 0, gone)
+	u.notYet = 0
+	for i, _ := u.index(end); i < len(u.buckets); i++ {
+		u.notYet += len(u.buckets[i].units)
+	}
 	if gone > 0 {
+		u.shrink()
 		u.forget(end - hourSpan)
 	}
+}
+
+// shrink makes the map of the hour anew once it is mostly empty: deleting gives
+// no memory back.
+func (u *units) shrink() {
+	if len(u.hour) >= u.hourPeak/2 {
+		return
+	}
+	hour := make(map[unitKey]int64, len(u.hour))
+	for key, n := range u.hour {
+		hour[key] = n
+	}
+	u.hour, u.hourPeak = hour, len(hour)
 }
 
 // forget frees the numbers of products that were last sold before start.
@@ -190,7 +196,33 @@ func (u *units) forget(start second) {
 		if name != "" && u.minutes[id] < start {
 			delete(u.ids, name)
 			u.names[id] = ""
+			u.nameBytes -= int64(len(name))
 			u.free = append(u.free, productID(id))
+		}
+	}
+	if len(u.ids) == 0 {
+		u.ids, u.names, u.minutes, u.free = map[string]productID{}, nil, nil, nil
+	}
+}
+
+// each visits every key of the minutes from from to before to once, with its
+// units. It needs no memory: a key is visited in the first minute that has it.
+func (u *units) each(from, to second, visit func(key unitKey, n int64)) {
+	first, _ := u.index(from)
+	last, _ := u.index(to)
+	list := u.buckets[first:max(first, last)]
+	for i, bucket := range list {
+	keys:
+		for key, n := range bucket.units {
+			for _, earlier := range list[:i] {
+				if _, ok := earlier.units[key]; ok {
+					continue keys
+				}
+			}
+			for _, later := range list[i+1:] {
+				n += later.units[key]
+			}
+			visit(key, n)
 		}
 	}
 }

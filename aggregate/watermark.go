@@ -31,6 +31,7 @@ type watermarks struct {
 
 	parts     []*partition
 	now       orders.Time // the watermark; never goes back
+	most      orders.Time // it may not pass this before the next Flush, see pace.go
 	lowest    int         // the partition that determines it, -1: find it
 	replaying int         // partitions being read again; the watermark waits
 
@@ -44,6 +45,7 @@ func newWatermarks(disorder, idle time.Duration) *watermarks {
 		disorder: orders.Time(disorder.Milliseconds()),
 		idle:     idle,
 		now:      noTime,
+		most:     anyTime,
 		lowest:   -1,
 	}
 }
@@ -139,6 +141,10 @@ func (w *watermarks) advance() {
 
 func (w *watermarks) raise(to orders.Time) {
 	if w.replaying == 0 {
-		w.now = max(w.now, to)
+		w.now = max(w.now, min(to, w.most))
 	}
 }
+
+// pace sets the time that the watermark may not pass. The next order, or the
+// next tick, makes use of it.
+func (w *watermarks) pace(most orders.Time) { w.most, w.lowest = most, -1 }
