@@ -162,7 +162,9 @@ func (r *runner) run(ctx context.Context) error {
 	for {
 		began := time.Now()
 		err := r.session(ctx, products)
-		if ctx.Err() != nil || errors.Is(err, ErrCheckpoint) {
+		// What a topic refuses for its size it will refuse again: its limit is for
+		// the operator to raise.
+		if ctx.Err() != nil || errors.Is(err, ErrCheckpoint) || errors.Is(err, kafka.ErrTooLarge) {
 			return err
 		}
 		if errors.Is(err, kafka.ErrFenced) {

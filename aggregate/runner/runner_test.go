@@ -1,6 +1,7 @@
 package runner_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -329,4 +330,80 @@ func TestValidateNamesEveryProblem(t *testing.T) {
 			t.Errorf("%v does not name %s", err, want)
 		}
 	}
+}
+
+// TestLargeRecords: an order of the largest size that comes late, and one with
+// huge headers, are kept, a larger one is dead, and the aggregation goes on.
+func TestLargeRecords(t *testing.T) {
+	k := cluster(t)
+	now := orders.TimeOf(time.Now())
+	produce(t, k, order("first", now))
+	start(t, config(k, "a"))
+	await(t, k, feed.TopicWindows, func(kafka.Record) bool { return true })
+
+	padded := func(v []byte, n int) []byte { return append(v, bytes.Repeat([]byte(" "), n-len(v))...) }
+	p, err := kafka.NewProducer(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for _, rec := range []kafka.Record{
+		{Value: padded(order("late", now.Add(-time.Hour)), orders.MaxRecordBytes)},
+		{Value: order("headers", now.Add(-time.Hour)), Headers: []kafka.Header{{Key: "small", Value: []byte("kept")}, {Key: "huge", Value: make([]byte, 1<<20)}}},
+		{Value: order("key", now.Add(-time.Hour)), Key: bytes.Repeat([]byte("k"), 1<<20)},
+		{Value: padded(order("large", now), orders.MaxRecordBytes+1)},
+		{Value: order("second", now)},
+	} {
+		rec.Topic = feed.TopicOrders
+		if rec.Key == nil {
+			rec.Key = []byte("shop")
+		}
+		if err := p.Produce(t.Context(), rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	awaitTotal(t, k, 2)
+	late := map[string]bool{}
+	await(t, k, feed.TopicOrdersLate, func(rec kafka.Record) bool {
+		o, err := orders.Decode(rec.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		late[o.ID] = true
+		if o.ID == "headers" && (header(rec, "small") != "kept" || header(rec, "huge") != "") {
+			t.Errorf("headers of %s: %d of them", o.ID, len(rec.Headers))
+		}
+		return len(late) == 3
+	})
+	await(t, k, feed.TopicOrdersDead, func(rec kafka.Record) bool {
+		return header(rec, "reason") == "too_large" && header(rec, "truncated") == "true"
+	})
+}
+
+// TestWrongClock: a shop whose clock is wrong stamps its records wrongly too, and
+// still neither moves the watermark nor gets into the figures.
+func TestWrongClock(t *testing.T) {
+	k := cluster(t)
+	now := orders.TimeOf(time.Now())
+	p, err := kafka.NewProducer(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	ahead := now.Add(50 * time.Minute)
+	if err := p.Produce(t.Context(), kafka.Record{Topic: feed.TopicOrders, At: ahead, Key: []byte("shop"), Value: order("ahead", ahead)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	produce(t, k, order("good", now))
+	start(t, config(k, "a"))
+	if w := awaitTotal(t, k, 1); w.WindowEnd > now.Add(2*time.Minute) {
+		t.Errorf("window_end is %s at %s", w.WindowEnd, now)
+	}
+	await(t, k, feed.TopicOrdersDead, func(rec kafka.Record) bool { return header(rec, "reason") == "time" })
 }
