@@ -26,7 +26,7 @@ type ordersCmd struct {
 	Source            string  `help:"Where orders come from: synthetic, or journey:DIR with the Parquet files of The Complete Journey." default:"synthetic"`
 	Rate              string  `help:"Orders per second, or max. Default: 200 for synthetic; a journey goes by its own times." placeholder:"N|max"`
 	Speed             float64 `help:"Journey: how much faster than life; 0 keeps the times of the data." default:"1440"`
-	Start             string  `help:"Time of the first order, RFC 3339. Default: now, or for synthetic orders at --rate max so long ago that the last of --count is now." placeholder:"TIME"`
+	Start             string  `help:"Time of the first order, RFC 3339. Default: now, or for synthetic orders at --rate max so long ago that the last of --count is in the past." placeholder:"TIME"`
 	Count             int64   `help:"Send so many orders; 0 for all, and synthetic ones for ever."`
 	Seed              uint64  `help:"Synthetic: which of the possible worlds."`
 	Partitions        int32   `help:"Partitions of the topic orders where it does not exist." default:"4"`
@@ -116,7 +116,9 @@ func openSynthetic(c *ordersCmd, start, now orders.Time, pace pacer.Config) (ord
 	case pace.Rate == pacer.Max && c.Count == 0:
 		pace.Rate = pacer.ByArrival // at once up to now, then as they come
 	case pace.Rate == pacer.Max && start == 0:
-		cfg.Start = now - orders.Time(c.Count*1000/synthetic.DefaultRate)
+		// Twice the time that the orders need on average: at night they need longer,
+		// and none may be in the future.
+		cfg.Start = now - orders.Time(2*c.Count*1000/synthetic.DefaultRate)
 	case pace.Rate != pacer.ByArrival && pace.Rate != pacer.Max:
 		cfg.Rate, pace.Rate = float64(pace.Rate), pacer.ByArrival
 	}
