@@ -112,23 +112,22 @@ func TestBeginningsLapped(t *testing.T) {
 func TestRecheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, nil)
-		revoked, left := false, 0
+		permission := &testPermission{}
 		sub := both()
-		sub.Revoked = func() bool { return revoked }
-		sub.Left = func() { left++ }
+		sub.Permission = permission
 		p, ended := s.serve(sub)
 		other, otherEnded := s.serve(both())
 		synctest.Wait()
 		s.Recheck()
 		synctest.Wait()
-		if left != 0 || s.Clients() != 2 {
+		if permission.left.Load() != 0 || s.Clients() != 2 {
 			t.Fatal("ended although nothing was revoked")
 		}
 		p.taken()
-		revoked = true
+		permission.withdrawn.Store(true)
 		s.Recheck()
-		if reason := <-ended; reason != CloseRevoked || left != 1 || s.Clients() != 1 {
-			t.Errorf("ended as %s, told %d times, %d clients left", reason, left, s.Clients())
+		if reason := <-ended; reason != CloseRevoked || permission.left.Load() != 1 || s.Clients() != 1 {
+			t.Errorf("ended as %s, told %d times, %d clients left", reason, permission.left.Load(), s.Clients())
 		}
 		<-p.done
 		var g got
@@ -144,10 +143,10 @@ func TestPermissionOverStalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, nil)
 		go s.Run(t.Context()) // the bubble waits for it
-		revoked := false
+		permission := &testPermission{}
 		for _, sub := range []Subscription{
 			{Topics: []string{"events"}, Expires: time.Now().Add(2 * time.Second)},
-			{Topics: []string{"events"}, Revoked: func() bool { return revoked }},
+			{Topics: []string{"events"}, Permission: permission},
 		} {
 			client, err := s.Join(sub)
 			if err != nil {
@@ -157,7 +156,8 @@ func TestPermissionOverStalled(t *testing.T) {
 			begin, ended := time.Now(), make(chan CloseReason, 1)
 			go func() { ended <- client.Serve(p.ctx, p, nil) }()
 			synctest.Wait()
-			if revoked = sub.Revoked != nil; revoked {
+			if sub.Permission != nil {
+				permission.withdrawn.Store(true)
 				s.Recheck()
 			}
 			if reason := <-ended; !reason.permissionOver() || time.Since(begin) > 4*time.Second {

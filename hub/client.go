@@ -34,12 +34,8 @@ type Subscription struct {
 	LastID     string // of the last event that it had; empty: none
 	// Expires is when the stream must end with the reason expired; zero: never.
 	Expires time.Time
-	// Revoked says whether the permission was withdrawn; Hub.Recheck asks for it,
-	// so it must neither block nor call the hub. Nil: it never is.
-	Revoked func() bool
-	// Left is called once when a client that was admitted no longer counts. It
-	// must neither block nor call the hub. Nil: nobody is told.
-	Left func()
+	// Permission is what the stream depends on besides; nil: on nothing.
+	Permission Permission
 }
 
 // CheckID returns an error that wraps ErrBadID unless text is an id.
@@ -64,7 +60,7 @@ type Client struct {
 	view       *view
 	topics     []Topic // as hello lists them
 	origin     origin
-	permission permission
+	permission Permission // nil: none
 
 	cursor cursor // owned by Serve, but expires and reason: guarded by clients.mu
 
@@ -87,7 +83,7 @@ func (h *Hub) Join(s Subscription) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{hub: h, stop: make(chan struct{})}
+	c := &Client{hub: h, stop: make(chan struct{}), permission: s.Permission}
 	if s.LastID != "" {
 		c.origin.id, err = parseID(s.LastID)
 		c.origin.unusable = err != nil
@@ -99,7 +95,6 @@ func (h *Hub) Join(s Subscription) (*Client, error) {
 		c.topics = append(c.topics, h.config.Topics[i])
 	}
 	c.setExpiry(s.Expires)
-	c.permission.revoked = s.Revoked
 	if err := h.clients.add(c, h.config.MaxClients); err != nil {
 		return nil, err
 	}
@@ -114,7 +109,6 @@ func (h *Hub) Join(s Subscription) (*Client, error) {
 		h.clients.remove(c)
 		return nil, fmt.Errorf("%w: %w", ErrFull, err)
 	}
-	c.permission.left = s.Left
 	return c, nil
 }
 
@@ -183,11 +177,18 @@ func (cs *clients) add(c *Client, limit int) error {
 func (cs *clients) remove(c *Client) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
-	if _, ok := cs.all[c]; ok && c.permission.left != nil {
-		c.permission.left()
-	}
 	delete(cs.all, c)
 	cs.gone.send()
+}
+
+// left counts out a client that was admitted.
+func (c *Client) left(reason CloseReason) {
+	c.hub.leave(c.view)
+	c.hub.metrics.closes[reason].Inc()
+	if c.permission != nil {
+		c.permission.Left()
+	}
+	c.hub.clients.remove(c)
 }
 
 // expire ends the streams whose time has come. One look at all clients a second

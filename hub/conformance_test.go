@@ -9,6 +9,7 @@ import (
 	"net"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -69,7 +70,9 @@ func TestConformance(t *testing.T) {
 		{"drain", nil, testDrain},
 		{"drain of the stalled", nil, testDrainStalled},
 		{"greatest age", func(c *Config) { c.MaxStreamAge = 800 * time.Millisecond }, testMaxAge},
-		{"permission ends", nil, testPermission},
+		{"permission ends", nil, testPermissionEnds},
+		{"permission withdrawn", func(c *Config) { c.RingBytes = 256 << 10 }, testRevoked},
+		{"permission withdrawn in the middle", nil, testRevokedStalled},
 	}
 	for _, d := range drivers {
 		for _, test := range tests {
@@ -162,6 +165,13 @@ func (p *peer) readUntil(text string, n int) []string {
 			return p.got.events
 		}
 	}
+}
+
+// remains reads to the end, however that comes.
+func (p *peer) remains() string {
+	p.SetReadDeadline(time.Now().Add(30 * time.Second))
+	b, _ := io.ReadAll(p)
+	return string(b)
 }
 
 // over waits for the driver to be done with the client.
@@ -377,12 +387,79 @@ func testMaxAge(t *testing.T, s *suite) {
 	p.over(CloseRebalance)
 }
 
-func testPermission(t *testing.T, s *suite) {
+func testPermissionEnds(t *testing.T, s *suite) {
 	sub := both()
 	sub.Expires = time.Now().Add(300 * time.Millisecond)
 	p := s.connect(t, sub)
 	wantEvents(t, p.readUntil("", 4096), `goodbye {"reason":"expired"}`)
 	p.over(CloseExpired)
+}
+
+// testPermission is one that tests withdraw.
+type testPermission struct {
+	withdrawn atomic.Bool
+	left      atomic.Int32
+}
+
+func (p *testPermission) Revoked() bool { return p.withdrawn.Load() }
+func (p *testPermission) Left()         { p.left.Add(1) }
+
+// Of those who share a permission that is withdrawn all are thrown out, no
+// others, and who gave it hears of each.
+func testRevoked(t *testing.T, s *suite) {
+	shared, other := &testPermission{}, &testPermission{}
+	join := func(p *testPermission) *peer {
+		sub := both()
+		sub.Permission = p
+		c := s.connect(t, sub)
+		c.readUntilID()
+		return c
+	}
+	first, second, stays := join(shared), join(shared), join(other)
+	s.Recheck()
+	s.put("events/0@0 a=e0")
+	for _, p := range []*peer{first, second, stays} {
+		wantEvents(t, p.readUntil("e0", 4096), "events e0")
+	}
+	shared.withdrawn.Store(true)
+	s.Recheck()
+	for _, p := range []*peer{first, second} {
+		wantEvents(t, p.readUntil("", 4096), `goodbye {"reason":"expired"}`)
+		p.over(CloseRevoked)
+	}
+	s.put("events/0@1 a=e1")
+	wantEvents(t, stays.readUntil("e1", 4096), "events e1")
+	stays.Close()
+	stays.over(CloseLeft)
+	if a, b := shared.left.Load(), other.left.Load(); a != 2 || b != 1 {
+		t.Errorf("%d and %d left, want 2 and 1", a, b)
+	}
+}
+
+// Whoever does not read what he was sent before the withdrawal is not waited
+// for, wherever he is: in his prefix, between frames or in one.
+func testRevokedStalled(t *testing.T, s *suite) {
+	permission := &testPermission{}
+	sub := both()
+	sub.Permission = permission
+	inRing := s.connect(t, sub)
+	inRing.readUntilID()
+	for i := range 40 {
+		s.put(fmt.Sprintf("figures/0@%d k%d=%s", i, i, strings.Repeat("x", 50_000)))
+	}
+	inPrefix := s.connect(t, sub)
+	permission.withdrawn.Store(true)
+	s.Recheck()
+	s.put("figures/0@40 k=late")
+	for _, p := range []*peer{inRing, inPrefix} {
+		p.over(CloseRevoked)
+		if text := p.remains(); strings.Contains(text, "late") {
+			t.Error("a record was sent behind the withdrawal")
+		}
+	}
+	if n := permission.left.Load(); n != 2 {
+		t.Errorf("%d left", n)
+	}
 }
 
 // TestMemoryBehindStalled: what a stalled client costs does not grow with what

@@ -33,9 +33,7 @@ func (s tcpSink) WriteBuffers(b *net.Buffers) (int64, error) { return b.WriteTo(
 // having done nothing, where the hub has no shards.
 func (c *Client) HandOver(conn *net.TCPConn, opening []byte) bool {
 	h := c.hub
-	// A shard knows neither revocations nor who counts its clients: those with a
-	// permission to lose stay with Serve.
-	if len(h.shards.all) == 0 || c.permission.revoked != nil || c.permission.left != nil {
+	if len(h.shards.all) == 0 {
 		return false
 	}
 	h.clients.mu.Lock()
@@ -53,7 +51,8 @@ func (c *Client) HandOver(conn *net.TCPConn, opening []byte) bool {
 		return true
 	}
 	a := arrival{
-		fd: fd, view: c.view, opening: w.opener, prefix: w.prefix, next: c.cursor.next, id: w.lastID, over: c.over,
+		fd: fd, view: c.view, opening: w.opener, prefix: w.prefix, next: c.cursor.next, id: w.lastID,
+		permission: c.permission, over: c.over,
 	}
 	h.clients.toShard(c, &a, h.shards.all)
 	return true
@@ -114,7 +113,7 @@ func (cs *clients) toShard(c *Client, a *arrival, all []*shard) {
 	delete(cs.all, c)
 	a.expires, a.reason = c.cursor.expires, c.cursor.reason
 	if c.ending { // while it waited for its place
-		a.expires, a.reason = orders.TimeOf(time.Now()), reasonIndex(c.why.Load().(CloseReason))
+		a.ending, a.expires, a.reason = true, orders.TimeOf(time.Now()), reasonIndex(c.why.Load().(CloseReason))
 	}
 	s.post(func(m *mail) { m.arrivals = append(m.arrivals, *a) })
 }

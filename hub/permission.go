@@ -6,27 +6,39 @@ import (
 	"livemap/orders"
 )
 
-// permission is what a client's stream depends on besides its own age. The hub
-// knows no tokens: whoever admits a client says when its permission ends, can
-// say later that it was withdrawn, and is told when the client is gone.
-type permission struct {
-	revoked func() bool // nil: never is
-	left    func()      // nil: nobody is told
+// Permission is what a client's stream depends on besides its own age. The hub
+// knows no tokens: whoever admits a client says when its permission ends, is
+// asked later whether it was withdrawn, and is told when the client is gone.
+//
+// Clients may share one: of permissions that are equal (==) a shard keeps one,
+// with the number of its clients. So it should be a pointer, the same for all
+// who came with the same token. Its methods must be safe for concurrent use, and
+// must neither block nor call the hub.
+type Permission interface {
+	// Revoked says whether the permission was withdrawn. Hub.Recheck asks.
+	Revoked() bool
+	// Left is called once for each client that was admitted with this permission,
+	// when it no longer counts.
+	Left()
 }
 
-// Recheck asks for every client whether its permission was withdrawn, and ends
-// the streams of those where it was. They are sent no further record.
+// Recheck asks of every permission whether it was withdrawn, and ends the streams
+// that were opened with it. They are sent no further record. For clients of
+// shards that happens soon, but not before Recheck returns.
 func (h *Hub) Recheck() {
 	cs := &h.clients
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	now := time.Now()
 	for c := range cs.all {
-		if c.permission.revoked != nil && c.permission.revoked() {
+		if c.permission != nil && c.permission.Revoked() {
 			c.endLocked(CloseRevoked)
 			c.cutLocked(now)
 		}
 	}
+	// Under the lock, so that a client on its way into a shard is met either here
+	// or there.
+	h.shards.recheck()
 }
 
 // cutLocked lets no write of a client whose permission is over take long, or

@@ -105,6 +105,11 @@ func (s *shard) stepParts(i int32, c *slot) progress {
 	s.scratch = s.scratch[:0]
 	switch {
 	case c.said:
+	case c.ending && closeReasons[c.reason] == CloseRevoked && c.prefix == none:
+		if c.offset > 0 { // in the middle of a frame of which no copy was kept
+			s.drop(i, CloseRevoked)
+			return parted
+		}
 	case c.prefix != none:
 		s.prefixPart(c, &p)
 	default:
@@ -128,7 +133,7 @@ func (s *shard) stepParts(i int32, c *slot) progress {
 // with the id of the cut. For a client that is to go it is only what is left of
 // the event under way.
 func (s *shard) prefixPart(c *slot, p *parts) {
-	x := *s.prefixes.at(c.prefix)
+	x := s.prefixes.at(c.prefix)
 	if c.ending {
 		p.chunk = restOfFrame(x.data, int(c.offset))
 		return

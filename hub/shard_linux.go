@@ -32,27 +32,29 @@ type shard struct {
 	load   int // clients; guarded by clients.mu
 
 	// owned by the loop
-	slab      slab
-	positions places[position]
-	prefixes  places[*prefix]
-	rests     places[rest]
-	restBytes int
-	restLimit int
-	audiences places[*audience]
-	byView    map[*view]int32
-	gathered  gathered
-	out       poll.Send
-	scratch   []byte
-	again     []ticket // busy
-	spare     []ticket // of again
-	now       orders.Time
-	nextSweep orders.Time
-	draining  bool
-	cutAt     orders.Time // when those still here are cut off; 0: not yet
-	frames    int         // sent, not counted yet in the metrics
-	bytes     int         // likewise
-	quit      bool
-	overs     map[int32]func(CloseReason) // by slot; tests only
+	slab         slab
+	positions    places[position]
+	prefixes     places[owed]
+	rests        places[rest]
+	restBytes    int
+	restLimit    int
+	audiences    places[*audience]
+	byView       map[*view]int32
+	permissions  places[held]
+	byPermission map[Permission]int32
+	gathered     gathered
+	out          poll.Send
+	scratch      []byte
+	again        []ticket // busy
+	spare        []ticket // of again
+	now          orders.Time
+	nextSweep    orders.Time
+	draining     bool
+	cutAt        orders.Time // when those still here are cut off; 0: not yet
+	frames       int         // sent, not counted yet in the metrics
+	bytes        int         // likewise
+	quit         bool
+	overs        map[int32]func(CloseReason) // by slot; tests only
 
 	mail  mail
 	spent mail // what was taken from mail and is used again; owned by the loop
@@ -164,14 +166,15 @@ func (s *shard) patience() time.Duration {
 	return s.nextSweep.Sub(orders.TimeOf(time.Now()))
 }
 
-// read works through the mail.
+// read works through the mail: arrivals first, for a call that came behind one
+// is for it, too.
 func (s *shard) read(p *poll.Poller) {
 	m := s.take()
-	for _, call := range m.calls {
-		call()
-	}
 	for i := range m.arrivals {
 		s.arrive(p, &m.arrivals[i])
+	}
+	for _, call := range m.calls {
+		call()
 	}
 	for _, a := range m.news {
 		s.tell(a)
@@ -206,7 +209,7 @@ type shards struct{ all []*shard }
 // init makes the shards; start makes them work.
 func (ss *shards) init(h *Hub, n int) {
 	for i := range shardCount(n) {
-		s := &shard{hub: h, number: i, byView: map[*view]int32{}, overs: map[int32]func(CloseReason){}}
+		s := &shard{hub: h, number: i, byView: map[*view]int32{}, byPermission: map[Permission]int32{}, overs: map[int32]func(CloseReason){}}
 		s.slab.free = none
 		s.lap.init()
 		ss.all = append(ss.all, s)

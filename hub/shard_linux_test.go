@@ -58,9 +58,20 @@ func (s *stage) attach(sub Subscription, buffers int) (*peer, <-chan CloseReason
 // From its arrival to its end a client costs the shard no allocation, and
 // neither does an event.
 func TestShardAllocations(t *testing.T) {
-	for name, sub := range map[string]Subscription{"every key": both(), "two keys": both("a", "b")} {
+	shared := &testPermission{}
+	for name, test := range map[string]struct {
+		sub        Subscription
+		permission func() Permission // of the next client
+	}{
+		"every key":                {both(), func() Permission { return nil }},
+		"two keys":                 {both("a", "b"), func() Permission { return nil }},
+		"a permission with others": {both(), func() Permission { return shared }},
+		"a permission of its own":  {both("a", "b"), permissions(120)},
+	} {
 		t.Run(name, func(t *testing.T) {
+			sub := test.sub
 			s := newStage(t, func(c *Config) { c.Shards = 1 })
+			sub.Permission = shared
 			keeps, err := s.Join(sub) // keeps the view
 			if err != nil {
 				t.Fatal(err)
@@ -102,7 +113,7 @@ func TestShardAllocations(t *testing.T) {
 				s.clients.sharded++
 				shard.load++
 				s.clients.mu.Unlock()
-				shard.arrive(p, &arrival{fd: fds[0], view: keeps.view, next: next, expires: 1 << 62})
+				shard.arrive(p, &arrival{fd: fds[0], view: keeps.view, permission: test.permission(), next: next, expires: 1 << 62})
 				for range 3 {
 					publish()
 					shard.read(p)
@@ -110,6 +121,7 @@ func TestShardAllocations(t *testing.T) {
 						t.Fatal(n, err)
 					}
 				}
+				shard.recheck()
 				shard.ungather()
 				shard.drop(0, CloseLeft)
 				fds, others = fds[1:], others[1:]
@@ -133,6 +145,17 @@ func TestShardAllocations(t *testing.T) {
 	}
 }
 
+// permissions returns a function that returns another one each time, of n made
+// before they count.
+func permissions(n int) func() Permission {
+	all := make([]testPermission, n)
+	return func() Permission {
+		p := &all[0]
+		all = all[1:]
+		return p
+	}
+}
+
 // descriptors returns how many this process has open.
 func descriptors(t *testing.T) int {
 	t.Helper()
@@ -151,8 +174,17 @@ func TestShardLeavesNothing(t *testing.T) {
 	s.put("figures/0@0 a=" + strings.Repeat("x", 20_000))
 	stop := s.running()
 	var peers []*peer
+	held := permissions(31)
+	shared := held()
 	for i := range 90 {
-		p, _ := s.attach(both(), 32<<10)
+		sub := both()
+		switch i % 3 {
+		case 0:
+			sub.Permission = shared
+		case 1:
+			sub.Permission = held()
+		}
+		p, _ := s.attach(sub, 32<<10)
 		peers = append(peers, p)
 		switch i % 3 {
 		case 0:
@@ -181,6 +213,9 @@ func TestShardLeavesNothing(t *testing.T) {
 		if n := len(shard.prefixes.all) - len(shard.prefixes.free); n != 0 {
 			t.Errorf("%d prefixes left", n)
 		}
+		if n := len(shard.permissions.all) - len(shard.permissions.free); n != 0 || len(shard.byPermission) != 0 {
+			t.Errorf("%d permissions left, %d known", n, len(shard.byPermission))
+		}
 		if n := len(shard.rests.all) - len(shard.rests.free); n != 0 || shard.restBytes != 0 {
 			t.Errorf("%d rests of %d bytes left", n, shard.restBytes)
 		}
@@ -191,6 +226,9 @@ func TestShardLeavesNothing(t *testing.T) {
 	if n := descriptors(t); n > before {
 		t.Errorf("%d descriptors left", n-before)
 	}
+	if n := shared.(*testPermission).left.Load(); n != 30 {
+		t.Errorf("told of %d of the 30 who shared a permission", n)
+	}
 	if s.Clients() != 0 || s.views != 0 {
 		t.Errorf("%d clients, %d views left", s.Clients(), s.views)
 	}
@@ -198,21 +236,19 @@ func TestShardLeavesNothing(t *testing.T) {
 
 // A stream that ends in the middle of its prefix ends behind a whole event.
 func TestGoodbyeInPrefix(t *testing.T) {
-	s := newStage(t, func(c *Config) { c.Shards = 1 })
+	s := newStage(t, func(c *Config) { c.Shards, c.MaxStreamAge = 1, 200*time.Millisecond })
 	for i := range 40 {
 		s.put(fmt.Sprintf("figures/0@%d k%d=%s", i, i, strings.Repeat("x", 30_000)))
 	}
 	defer s.running()()
-	sub := both()
-	sub.Expires = time.Now().Add(200 * time.Millisecond)
-	p, _ := s.attach(sub, 32<<10)
+	p, _ := s.attach(both(), 32<<10)
 	select { // it is not over: the socket is full
 	case r := <-p.ended:
 		t.Fatalf("ended as %s", r)
 	case <-time.After(time.Second):
 	}
 	events := p.readUntil("", 32<<10)
-	if n := len(events); n < 2 || n > 40 || events[n-1] != `goodbye {"reason":"expired"}` {
+	if n := len(events); n < 2 || n > 40 || events[n-1] != `goodbye {"reason":"rebalance"}` {
 		t.Errorf("%d events, the last %.80q", n, events[n-1])
 	}
 	for _, e := range events[:len(events)-1] {
@@ -220,7 +256,7 @@ func TestGoodbyeInPrefix(t *testing.T) {
 			t.Errorf("a cut event: %d bytes", len(e))
 		}
 	}
-	p.over(CloseExpired)
+	p.over(CloseRebalance)
 }
 
 // A client that is far behind does not keep the loop to itself, and gets all.

@@ -16,6 +16,7 @@ func (*shards) init(*Hub, int)                   {}
 func (*shards) start() (func(), error)           { return func() {}, nil }
 func (*shards) drain(orders.Time, time.Duration) {}
 func (*shards) cut(time.Time)                    {}
+func (*shards) recheck()                         {}
 
 // HandOver declines: there are no shards on this system. Call Serve.
 func (c *Client) HandOver(*net.TCPConn, []byte) bool { return false }

@@ -7,19 +7,19 @@ import "livemap/orders"
 // however many there are. Most clients have nothing in any table for themselves:
 // they share a position with all others who were sent the same.
 type slot struct {
-	expires orders.Time // when the stream ends by itself
+	expires orders.Time // when the stream ends by itself; of one that is ending: when that began
 	since   orders.Time // of a full socket: when it last accepted something
-	due     orders.Time // of a client in its prefix: when it must have taken it all
 
-	fd       int32  // none: the slot is free
-	turn     uint32 // counts the clients that had this slot
-	audience int32
-	position int32  // none: in the prefix
-	prefix   int32  // none: over
-	offset   uint32 // bytes sent of the prefix, or of the frame at position
-	rest     int32  // bytes that must go out before all else; or none
-	before   int32  // neighbours in the audience's list of the idle;
-	behind   int32  // behind is also the next of the free
+	fd         int32  // none: the slot is free
+	turn       uint32 // counts the clients that had this slot
+	audience   int32
+	permission int32  // or none
+	position   int32  // none: in the prefix
+	prefix     int32  // none: over
+	offset     uint32 // bytes sent of the prefix, or of the frame at position
+	rest       int32  // bytes that must go out before all else; or none
+	before     int32  // neighbours in the audience's list of the idle;
+	behind     int32  // behind is also the next of the free
 
 	state  slotState
 	reason uint8 // index into closeReasons: why the stream ends, or ended
@@ -71,7 +71,7 @@ func (s *slab) take(fd int) (int32, *slot) {
 	s.used++
 	*c = slot{
 		fd: int32(fd), turn: c.turn + 1,
-		audience: none, position: none, prefix: none, rest: none, before: none, behind: none,
+		audience: none, permission: none, position: none, prefix: none, rest: none, before: none, behind: none,
 	}
 	return i, c
 }
@@ -113,6 +113,12 @@ type position struct {
 	next uint64 // number of the frame to send next
 	id   []byte // characters of the newest id sent, behind its head
 	refs int32
+}
+
+// owed is a prefix that a client is in.
+type owed struct {
+	*prefix
+	due orders.Time // when it must have been taken
 }
 
 // rest is what a full socket is still owed of what was begun: an opening, or the

@@ -9,22 +9,25 @@ import (
 
 // arrival is a client on its way into a shard.
 type arrival struct {
-	fd      int
-	view    *view
-	opening []byte  // goes out first
-	prefix  *prefix // nil: it goes on in the ring, at next and behind id
-	next    uint64
-	id      []byte
-	expires orders.Time
-	reason  uint8
-	over    func(CloseReason) // tests only
+	fd         int
+	view       *view
+	permission Permission // nil: none
+	opening    []byte     // goes out first
+	prefix     *prefix    // nil: it goes on in the ring, at next and behind id
+	next       uint64
+	id         []byte
+	expires    orders.Time
+	reason     uint8
+	ending     bool              // for that reason, and by now
+	over       func(CloseReason) // tests only
 }
 
 // arrive takes a client in and sends it what it is owed.
 func (s *shard) arrive(p *poll.Poller, a *arrival) {
 	i, c := s.slab.take(a.fd)
-	c.expires, c.reason = a.expires, a.reason
+	c.expires, c.reason, c.ending = a.expires, a.reason, a.ending
 	s.enlist(c, a.view)
+	s.hold(c, a.permission)
 	if a.over != nil {
 		s.overs[i] = a.over
 	}
@@ -52,15 +55,14 @@ func (s *shard) arrive(p *poll.Poller, a *arrival) {
 
 func (s *shard) enterPrefix(c *slot, x *prefix) {
 	place, p := s.prefixes.take()
-	*p = x
+	*p = owed{x, s.now.Add(x.allowed(s.hub.config.StallTimeout))}
 	c.prefix, c.offset = place, 0
-	c.due = s.now.Add(x.allowed(s.hub.config.StallTimeout))
 	s.move(c, none)
 }
 
 // leavePrefix puts a client that has its prefix where the ring goes on.
 func (s *shard) leavePrefix(c *slot) {
-	x := *s.prefixes.at(c.prefix)
+	x := s.prefixes.at(c.prefix)
 	s.move(c, s.place(*s.audiences.at(c.audience), x.cut, []byte(x.id[idHeadText:])))
 	s.forgetPrefix(c)
 	c.offset = 0
@@ -68,8 +70,8 @@ func (s *shard) leavePrefix(c *slot) {
 
 func (s *shard) forgetPrefix(c *slot) {
 	p := s.prefixes.at(c.prefix)
-	s.hub.prefixes.release(*p)
-	*p = nil
+	s.hub.prefixes.release(p.prefix)
+	*p = owed{}
 	s.prefixes.give(c.prefix)
 	c.prefix = none
 }
@@ -91,6 +93,7 @@ func (s *shard) drop(i int32, reason CloseReason) {
 	}
 	s.move(c, none)
 	s.discharge(c)
+	s.release(c)
 	s.slab.give(i)
 	s.hub.metrics.closes[reason].Inc()
 	s.hub.clients.leftShard(s)
@@ -107,7 +110,7 @@ func (s *shard) sweep() {
 		interval = drainInterval
 	}
 	s.nextSweep = s.now.Add(interval)
-	stalled := s.now.Add(-s.hub.config.StallTimeout)
+	stalled, over := s.now.Add(-s.hub.config.StallTimeout), s.now.Add(-cutGrace)
 	for i := range s.slab.size() {
 		c := s.slab.at(i)
 		switch {
@@ -115,7 +118,10 @@ func (s *shard) sweep() {
 		case s.cutAt != 0 && s.now >= s.cutAt && c.ending:
 			poll.Abandon(int(c.fd))
 			s.drop(i, CloseDrain)
-		case c.state == full && (c.since <= stalled || c.prefix != none && c.due <= s.now):
+		case c.ending && c.expires <= over && closeReasons[c.reason].permissionOver():
+			poll.Abandon(int(c.fd))
+			s.drop(i, closeReasons[c.reason])
+		case c.state == full && (c.since <= stalled || c.prefix != none && s.prefixes.at(c.prefix).due <= s.now):
 			poll.Abandon(int(c.fd))
 			s.drop(i, CloseSlow)
 		case c.expires <= s.now && !c.ending:
@@ -131,7 +137,7 @@ func (s *shard) end(i int32, reason CloseReason) {
 	if c.ending {
 		return
 	}
-	c.ending, c.reason = true, reasonIndex(reason)
+	c.ending, c.reason, c.expires = true, reasonIndex(reason), s.now
 	if c.state != full {
 		s.flush(i)
 	}
@@ -144,7 +150,7 @@ func (s *shard) appendGoodbye(b []byte, c *slot) []byte {
 	if reason == CloseDrain {
 		retry = between(drainRetry/5, drainRetry)
 	}
-	return AppendGoodbye(b, reason, retry)
+	return AppendGoodbye(b, reason.told(), retry)
 }
 
 // drain spreads the ends of all streams over the window.

@@ -53,20 +53,15 @@ func (c *Client) Serve(ctx context.Context, sink Sink, opening []byte) CloseReas
 
 // leave gives back all that the client had.
 func (w *walker) leave(reason CloseReason) {
-	h := w.hub
 	if w.prefix != nil {
-		h.prefixes.release(w.prefix)
+		w.hub.prefixes.release(w.prefix)
 	}
-	h.leave(w.view)
-	h.metrics.closes[reason].Inc()
-	h.clients.remove(w.Client)
+	w.left(reason)
 }
 
 // Reject gives up a client that was admitted but cannot be served.
 func (c *Client) Reject() {
-	c.hub.leave(c.view)
-	c.hub.metrics.closes[CloseLeft].Inc()
-	c.hub.clients.remove(c)
+	c.left(CloseLeft)
 }
 
 // run is the life of a client.

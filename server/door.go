@@ -15,7 +15,7 @@ import (
 const (
 	// recheckEvery is how often is looked whether keys or revocations changed.
 	// With [auth.ReloadEvery] it is the time within which a revoked token, subject
-	// or key is thrown out: 6 s, and 100 ms for a client that does not read.
+	// or key is thrown out: 6 s, and half a second for a client that does not read.
 	recheckEvery = time.Second
 	// earlyLeast and earlyMost are how long before its end a permit's streams are
 	// ended, at random so that those who came together do not renew together. The
@@ -101,9 +101,6 @@ func (s *Server) subscription(q query, keys auth.Patterns, permit *auth.Permit) 
 	sub := hub.Subscription{Topics: q.topics, Envelope: q.envelope, LastID: q.lastID, Expires: early(permit.Expires, time.Now())}
 	if !keys.All() {
 		sub.Keys, sub.Beginnings = keys.Names(), keys.Prefixes()
-	}
-	if verifier := s.config.Door.Verifier; verifier != nil && !permit.Anonymous() {
-		sub.Revoked = func() bool { return verifier.Revoked(permit) }
 	}
 	return sub
 }

@@ -35,17 +35,19 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, permit *auth.Per
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	leave, refused := s.limits.enter(s.clientOf(r), permit.Subject)
+	tenant, refused := s.limits.enter(s.clientOf(r), permit)
 	if refused != "" {
 		s.shed(w, r, refused)
 		return
 	}
 	sub := s.subscription(q, keys, permit)
-	sub.Left = leave
+	if tenant != nil {
+		sub.Permission = tenant
+	}
 	client, err := s.hub.Join(sub)
 	if err != nil {
-		if leave != nil {
-			leave()
+		if tenant != nil {
+			tenant.Left()
 		}
 		s.notJoined(w, r, err)
 		return

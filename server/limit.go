@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"livemap/auth"
 	"livemap/hub"
 )
 
@@ -64,21 +65,23 @@ func (r shedReason) told() hub.CloseReason {
 	return hub.CloseOverload
 }
 
-// limits counts streams. The maps hold an entry for each address and subject
-// with a stream, so that they are bounded by the streams.
+// limits counts streams. The maps hold an entry for each address, subject and
+// tenant with a stream, so that they are bounded by the streams.
 type limits struct {
 	Limits
+	verifier  *auth.Verifier // nil: nothing is ever withdrawn
 	all, each *rates
 
 	mu        sync.Mutex
+	tenants   map[tenancy]*tenant
 	addresses map[netip.Prefix]int
 	subjects  map[string]int
 }
 
-func newLimits(l Limits) *limits {
+func newLimits(l Limits, verifier *auth.Verifier) *limits {
 	return &limits{
-		Limits: l, all: newRates(l.NewPerSecond), each: newRates(l.NewPerAddress),
-		addresses: map[netip.Prefix]int{}, subjects: map[string]int{},
+		Limits: l, verifier: verifier, all: newRates(l.NewPerSecond), each: newRates(l.NewPerAddress),
+		tenants: map[tenancy]*tenant{}, addresses: map[netip.Prefix]int{}, subjects: map[string]int{},
 	}
 }
 
@@ -88,38 +91,81 @@ func (l *limits) knock(address netip.Prefix, now time.Time) bool {
 	return l.each.take(address, now) && l.all.take(netip.Prefix{}, now)
 }
 
-// enter counts a stream in. The function that it returns counts it out and must
-// be called once; it is nil where the stream is refused for that reason, and
-// where there is nothing to count.
-func (l *limits) enter(address netip.Prefix, subject string) (leave func(), refused shedReason) {
-	countAddress, countSubject := l.PerAddress > 0, l.PerSubject > 0 && subject != ""
-	if !countAddress && !countSubject {
+// tenancy is what is counted of a stream, and what can be withdrawn from it.
+type tenancy struct {
+	permit  *auth.Permit // nil: anonymous
+	address netip.Prefix
+	counted bool // the address is
+}
+
+// tenant is what streams have in common that were opened with one token from one
+// address: the hub's view of it, which all of them share. With the entries of
+// limits it takes some 350 bytes, beside the permit.
+type tenant struct {
+	tenancy
+	limits  *limits
+	streams int // guarded by limits.mu
+}
+
+// Revoked implements hub.Permission.
+func (t *tenant) Revoked() bool { return t.permit != nil && t.limits.verifier.Revoked(t.permit) }
+
+// Left implements hub.Permission: it counts a stream out.
+func (t *tenant) Left() {
+	l := t.limits
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t.counted {
+		countOut(l.addresses, t.address)
+	}
+	if l.countsSubject(t.permit) {
+		countOut(l.subjects, t.permit.Subject)
+	}
+	if t.streams--; t.streams == 0 {
+		delete(l.tenants, t.tenancy)
+	}
+}
+
+func (l *limits) countsSubject(p *auth.Permit) bool {
+	return l.PerSubject > 0 && p != nil && p.Subject != ""
+}
+
+// enter counts a stream in. Left of what it returns counts it out and must be
+// called once; it is nil where the stream is refused for that reason, and where
+// there is nothing to count or to withdraw.
+func (l *limits) enter(address netip.Prefix, permit *auth.Permit) (*tenant, shedReason) {
+	var who tenancy
+	if !permit.Anonymous() {
+		who.permit = permit
+	}
+	if l.PerAddress > 0 {
+		who.address, who.counted = address, true
+	}
+	if who == (tenancy{}) {
 		return nil, ""
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if countAddress && l.addresses[address] >= l.PerAddress {
+	if who.counted && l.addresses[address] >= l.PerAddress {
 		return nil, shedAddress
 	}
-	if countSubject && l.subjects[subject] >= l.PerSubject {
+	subject := l.countsSubject(who.permit)
+	if subject && l.subjects[permit.Subject] >= l.PerSubject {
 		return nil, shedSubject
 	}
-	if countAddress {
+	if who.counted {
 		l.addresses[address]++
 	}
-	if countSubject {
-		l.subjects[subject]++
+	if subject {
+		l.subjects[permit.Subject]++
 	}
-	return func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if countAddress {
-			countOut(l.addresses, address)
-		}
-		if countSubject {
-			countOut(l.subjects, subject)
-		}
-	}, ""
+	t := l.tenants[who]
+	if t == nil {
+		t = &tenant{tenancy: who, limits: l}
+		l.tenants[who] = t
+	}
+	t.streams++
+	return t, ""
 }
 
 func countOut[K comparable](m map[K]int, k K) {

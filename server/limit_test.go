@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -284,4 +286,69 @@ func TestFrameAncestors(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
+}
+
+// TestTenants: streams that were opened with one token from one address share
+// what is kept of them, and what is kept of each other pair is small.
+func TestTenants(t *testing.T) {
+	m := newMint(t)
+	door := m.door(auth.Options{}, "")
+	permit := func(sub string) *auth.Permit {
+		p, err := door.Verifier.Verify(t.Context(), m.token(sub, []string{"*"}, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	l := newLimits(Limits{PerAddress: 2, PerSubject: 3}, door.Verifier)
+	here, there := netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("192.0.2.2/32")
+	al := permit("al")
+	first, _ := l.enter(here, al)
+	second, _ := l.enter(here, al)
+	if first != second {
+		t.Error("two streams of one token and address are two tenants")
+	}
+	third, _ := l.enter(there, al)
+	if third == nil || third == first {
+		t.Error("two addresses are one tenant")
+	}
+	if _, refused := l.enter(there, permit("al")); refused != shedSubject {
+		t.Errorf("a fourth of a subject: %q", refused)
+	}
+	if _, refused := l.enter(here, permit("bob")); refused != shedAddress {
+		t.Errorf("a third of an address: %q", refused)
+	}
+	for _, t := range []*tenant{first, second, third} {
+		t.Left()
+	}
+	if n := len(l.tenants) + len(l.addresses) + len(l.subjects); n != 0 {
+		t.Errorf("%d entries left", n)
+	}
+
+	const tenants = 10_000
+	permits := make([]*auth.Permit, tenants)
+	for i := range permits {
+		permits[i] = &auth.Permit{Subject: "subject " + strconv.Itoa(i)}
+	}
+	before := heapBytes()
+	for i, p := range permits {
+		if _, refused := l.enter(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 32), p); refused != "" {
+			t.Fatal(refused)
+		}
+	}
+	each := (heapBytes() - before) / tenants
+	t.Logf("%d bytes a tenant", each)
+	if each > 512 {
+		t.Errorf("a tenant takes %d bytes", each)
+	}
+	runtime.KeepAlive(permits)
+	runtime.KeepAlive(l)
+}
+
+// heapBytes returns what the heap holds.
+func heapBytes() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
