@@ -1,9 +1,9 @@
 //go:build !linux
 
-package kafkatest
+package child
 
 import "os/exec"
 
-// dieWithParent: only Linux offers it. Elsewhere a broker of a test that
+// dieWithParent: only Linux offers it. Elsewhere a child of a test that
 // crashed must be stopped by hand.
 func dieWithParent(*exec.Cmd) {}

@@ -1,0 +1,166 @@
+package kafkatest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"livemap/kafka"
+	"livemap/orders"
+)
+
+// Admin does to topics what an operator does, through the client library's own
+// tools. It is safe for concurrent use.
+type Admin struct {
+	cl  *kgo.Client
+	adm *kadm.Client
+}
+
+// metadataAge bounds how old the library's view of the cluster may be.
+const metadataAge = 250 * time.Millisecond
+
+// NewAdmin returns an Admin of a cluster without TLS and SASL; it does not
+// connect. The caller closes it.
+func NewAdmin(c kafka.Config) (*Admin, error) {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.Brokers...), kgo.MetadataMinAge(metadataAge), kgo.RetryTimeout(10*time.Second))
+	if err != nil {
+		return nil, err
+	}
+	return &Admin{cl, kadm.NewClient(cl)}, nil
+}
+
+// Close closes the connections.
+func (a *Admin) Close() { a.cl.Close() }
+
+// Leader returns the number of the node that leads a partition; 0: none does.
+func (a *Admin) Leader(ctx context.Context, topic string, partition int32) (int, error) {
+	topics, err := a.adm.ListTopics(ctx, topic)
+	if err != nil {
+		return 0, fmt.Errorf("leader of %s/%d: %w", topic, partition, err)
+	}
+	p, ok := topics[topic].Partitions[partition]
+	if !ok {
+		return 0, fmt.Errorf("leader of %s/%d: there is no such partition", topic, partition)
+	}
+	return max(0, int(p.Leader)), nil
+}
+
+// Whole says whether every partition of all topics has all its copies in sync.
+func (a *Admin) Whole(ctx context.Context) (bool, error) {
+	topics, err := a.adm.ListTopicsWithInternal(ctx)
+	if err != nil {
+		return false, fmt.Errorf("list topics: %w", err)
+	}
+	for _, t := range topics {
+		for _, p := range t.Partitions {
+			if p.Leader < 0 || len(p.ISR) < len(p.Replicas) {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
+}
+
+// AddPartitions adds n partitions to a topic.
+func (a *Admin) AddPartitions(ctx context.Context, topic string, n int) error {
+	answer, err := a.adm.CreatePartitions(ctx, n, topic)
+	if err == nil {
+		err = answer.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("add partitions to %s: %w", topic, err)
+	}
+	return nil
+}
+
+// DeleteTopic deletes a topic.
+func (a *Admin) DeleteTopic(ctx context.Context, topic string) error {
+	answer, err := a.adm.DeleteTopic(ctx, topic)
+	if err == nil {
+		err = answer.Err
+	}
+	if err != nil {
+		return fmt.Errorf("delete topic %s: %w", topic, err)
+	}
+	return nil
+}
+
+// DeleteBefore deletes the records of a partition below an offset, as
+// retention does.
+func (a *Admin) DeleteBefore(ctx context.Context, topic string, partition int32, offset int64) error {
+	var until kadm.Offsets
+	until.AddOffset(topic, partition, offset, -1)
+	answer, err := a.adm.DeleteRecords(ctx, until)
+	if err == nil {
+		err = answer.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("delete records of %s/%d: %w", topic, partition, err)
+	}
+	return nil
+}
+
+// Place says which nodes keep the copies of a partition, the wanted leader
+// first.
+func (a *Admin) Place(ctx context.Context, topic string, partition int32, nodes ...int32) error {
+	var wanted kadm.AlterPartitionAssignmentsReq
+	wanted.Assign(topic, partition, nodes)
+	answer, err := a.adm.AlterPartitionAssignments(ctx, wanted)
+	if err == nil {
+		err = answer.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("place %s/%d: %w", topic, partition, err)
+	}
+	return nil
+}
+
+// ReadCommitted reads a topic from its first record to its present end with the
+// library's own consumer, which is not the code under test, and calls yield for
+// every record that is not part of an aborted transaction. The record is the
+// callee's to keep.
+func ReadCommitted(ctx context.Context, c kafka.Config, topic string, yield func(kafka.Record)) error {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.Brokers...), kgo.ConsumeTopics(topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords())
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	ends, err := kadm.NewClient(cl).ListCommittedOffsets(ctx, topic)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: ends: %w", topic, err)
+	}
+	open := map[int32]int64{}
+	ends.Each(func(o kadm.ListedOffset) {
+		if o.Offset > 0 {
+			open[o.Partition] = o.Offset
+		}
+	})
+	for len(open) > 0 {
+		fetched := cl.PollFetches(ctx)
+		if err := ctx.Err(); err != nil {
+			return errors.Join(fmt.Errorf("read %s: partitions %v are not at their end: %w", topic, open, err), fetched.Err())
+		}
+		fetched.EachRecord(func(r *kgo.Record) {
+			end, ok := open[r.Partition]
+			if !ok || r.Offset >= end {
+				return
+			}
+			if !r.Attrs.IsControl() {
+				yield(kafka.Record{Topic: topic, Partition: r.Partition, Offset: r.Offset, At: orders.Time(r.Timestamp.UnixMilli()), Key: r.Key, Value: r.Value})
+			}
+			if r.Offset == end-1 {
+				delete(open, r.Partition)
+			}
+		})
+	}
+	return nil
+}
