@@ -1,55 +1,73 @@
 import { Backoff, retryAfterMs } from './backoff.ts';
-import { streamParser, type ServerEvent } from './parser.ts';
-import { address, type Gap, type Kind, type Message, type Phase, type Query, type Source, type Status } from './protocol.ts';
+import { Credentials } from './credentials.ts';
+import { LivemapError, troubleOf, type Trouble } from './errors.ts';
+import { Hearing } from './hearing.ts';
+import { streamParser } from './parser.ts';
+import { address, type Message, type Phase, type Query, type Sink, type Source, type Status, type Tokens } from './protocol.ts';
+import { refusal } from './refusal.ts';
+import { browser, type Surroundings } from './surroundings.ts';
 
 /** A connection is given up after this many heartbeats of silence. */
 export const SILENT_HEARTBEATS = 2.5;
 
-/** Assumed until hello names the heartbeat. */
-const FIRST_HEARTBEAT_MS = 10_000;
+/** A stream that lived this long was no failure: the next wait starts from the bottom, in milliseconds. */
+const GOOD_MS = 5_000;
 
-/** What a connection needs of its surroundings; tests put in their own. */
-export interface Surroundings {
-  fetch(input: string, init: RequestInit): Promise<Response>;
-  now(): number;
-  random(): number;
+/** What a connection can be given beside its query. */
+export interface More {
+  readonly tokens?: Tokens | undefined;
+  /** What to resume with: the stream was heard elsewhere before. */
+  readonly lastId?: string;
+  readonly around?: Surroundings;
 }
 
-const browser: Surroundings = {
-  fetch: (input, init) => fetch(input, init),
-  now: () => Date.now(),
-  random: () => Math.random(),
-};
-
 /**
- * Keeps one stream of events open: connects, watches over it, waits and
- * resumes with the last id. It holds no record; what it hears goes to `sink`.
+ * Keeps one stream of events open: connects, watches over it, waits, renews its
+ * credentials and resumes with the last id. It holds no record; what it hears
+ * goes to `sink`, all that came in one piece together.
  */
 export class Connection implements Source {
   private status: Status;
-  private lastId = '';
-  private heartbeatMs = FIRST_HEARTBEAT_MS;
-  private offset: number | undefined;
-  private kinds: ReadonlyMap<string, Kind> = new Map();
-  private goodbye: string | undefined;
-  private silent = false;
+  private readonly hearing: Hearing;
+  private readonly credentials: Credentials;
+  private readonly backoff: Backoff;
+  private readonly around: Surroundings;
   private attempt: AbortController | undefined;
+  private silent = false;
+  /** The present wait was asked for by the server. */
+  private named = false;
+  private heardAt = 0;
+  private liveAt: number | undefined;
   private watchdog: ReturnType<typeof setTimeout> | undefined;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
-  private readonly backoff: Backoff;
+  private unsaid: Message[] = [];
 
   constructor(
     private readonly query: Query,
-    private readonly sink: (message: Message) => void,
-    private readonly around: Surroundings = browser,
+    private readonly sink: Sink,
+    { tokens, lastId, around = browser }: More = {},
   ) {
+    this.around = around;
     this.backoff = new Backoff(() => around.random());
+    this.hearing = new Hearing(query, (message) => void this.unsaid.push(message), () => around.now(), lastId);
+    this.credentials = new Credentials(query, tokens, around);
     this.status = { phase: 'connecting', since: around.now() };
+  }
+
+  /** The id of the last event: what goes on after it. */
+  get lastId(): string {
+    return this.hearing.lastId;
+  }
+
+  /** Takes over a key of a state topic that was heard elsewhere. */
+  known(topic: string, key: string): this {
+    this.hearing.known(topic, key);
+    return this;
   }
 
   /** Starts the first attempt. */
   open(): this {
-    this.sink({ type: 'status', status: this.status });
+    this.say({ type: 'status', status: this.status });
     void this.run();
     return this;
   }
@@ -58,7 +76,13 @@ export class Connection implements Source {
     if (this.retryTimer !== undefined) void this.run();
   }
 
-  renew(): void {
+  wake(): void {
+    if (this.retryTimer !== undefined && !this.named) void this.run();
+    else if (this.watchdog !== undefined) this.watch();
+  }
+
+  renew(token?: string): void {
+    this.credentials.replace(token);
     if (this.status.phase !== 'expired' && this.status.phase !== 'closed') return;
     this.enter('reconnecting');
     void this.run();
@@ -72,16 +96,30 @@ export class Connection implements Source {
   private stop(): void {
     clearTimeout(this.watchdog);
     clearTimeout(this.retryTimer);
+    this.watchdog = undefined;
     this.retryTimer = undefined;
     this.attempt?.abort();
     this.attempt = undefined;
+  }
+
+  /** Says it together with what was heard before. */
+  private say(message: Message): void {
+    this.unsaid.push(message);
+    this.flush();
+  }
+
+  private flush(): void {
+    if (this.unsaid.length === 0) return;
+    const messages = this.unsaid;
+    this.unsaid = [];
+    this.sink(messages);
   }
 
   private enter(phase: Phase, more: Partial<Status> = {}): void {
     if (phase === this.status.phase && more.retryAt === this.status.retryAt && more.reason === this.status.reason) return;
     const since = phase === this.status.phase ? this.status.since : this.around.now();
     this.status = { phase, since, ...more };
-    this.sink({ type: 'status', status: this.status });
+    this.say({ type: 'status', status: this.status });
   }
 
   /** One attempt, from the request to the end of its stream. */
@@ -89,171 +127,141 @@ export class Connection implements Source {
     this.stop();
     const attempt = new AbortController();
     this.attempt = attempt;
-    this.goodbye = undefined;
+    this.hearing.goodbye = undefined;
     this.silent = false;
-    this.watch();
-    let reason: string;
+    this.liveAt = undefined;
+    const url = address(this.query);
     try {
-      const response = await this.around.fetch(address(this.query), {
-        headers: this.headers(),
-        cache: 'no-store',
-        credentials: 'same-origin',
-        signal: attempt.signal,
-      });
-      if (!(await this.accepted(response))) return;
-      reason = await this.read(response);
+      const headers = await this.headers();
+      if (this.attempt !== attempt) return;
+      this.heard();
+      this.watch();
+      const response = await this.around.fetch(url, { headers, cache: 'no-store', credentials: this.query.credentials, signal: attempt.signal });
+      if (response.ok && (response.headers.get('Content-Type') ?? '').startsWith('text/event-stream')) await this.read(response, attempt);
+      else await this.refused(response, url, attempt);
     } catch (error) {
-      reason = error instanceof Error ? error.message : String(error);
+      if (this.attempt === attempt) this.failed(error, url);
     }
-    if (this.attempt === attempt) this.wait(reason);
   }
 
-  private headers(): Record<string, string> {
+  private async headers(): Promise<Record<string, string>> {
     const headers: Record<string, string> = { Accept: 'text/event-stream' };
+    const token = await this.credentials.show();
     if (this.lastId !== '') headers['Last-Event-ID'] = this.lastId;
-    if (this.query.token !== undefined) headers['Authorization'] = `Bearer ${this.query.token}`;
+    if (token !== undefined) headers['Authorization'] = `Bearer ${token}`;
     return headers;
   }
 
-  /** Whether the answer is a stream; where trying again is useless it stops here. */
-  private async accepted(response: Response): Promise<boolean> {
-    const type = response.headers.get('Content-Type') ?? '';
-    if (response.ok && type.startsWith('text/event-stream')) return true;
-    const title = await problemTitle(response);
-    const after = retryAfterMs(response.headers.get('Retry-After'), this.around.now());
-    if (after !== undefined) this.backoff.name(after);
-    if (response.status === 401) this.enter('expired', { reason: title });
-    else if (response.status >= 400 && response.status < 500 && response.status !== 408 && response.status !== 429)
-      this.enter('closed', { reason: title });
-    else throw new Error(title);
-    this.stop();
-    return false;
-  }
-
-  /** Reads until the stream ends and returns why it did. */
-  private async read(response: Response): Promise<string> {
+  /** Reads until the stream ends, and sees to what follows. */
+  private async read(response: Response, attempt: AbortController): Promise<void> {
     const reader = response.body!.getReader();
     const parser = streamParser({
-      event: (event) => this.hear(event),
+      event: (event) => {
+        this.hearing.hear(event);
+        if (this.hearing.goodbye === undefined) this.live();
+      },
       retry: (ms) => this.backoff.retry(ms),
     });
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return this.goodbye ?? 'ended';
-      parser.feed(value);
+    try {
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (this.attempt !== attempt) return;
+        if (done) break;
+        this.heard();
+        parser.feed(value);
+        this.flush();
+      }
+    } catch (error) {
+      void reader.cancel().catch(() => {});
+      throw error;
     }
+    await this.ended(attempt);
   }
 
-  /** Waits for the next attempt, or ends in `expired`. */
-  private wait(reason: string): void {
+  private live(): void {
+    this.liveAt ??= this.around.now();
+    this.credentials.accepted();
+    this.enter('live');
+  }
+
+  /** The stream has ended, with or without a goodbye. */
+  private async ended(attempt: AbortController): Promise<void> {
+    const { goodbye } = this.hearing;
+    if (goodbye === undefined) return this.wait('ended', { code: 'ended', message: `${this.query.url} ended the stream without a goodbye; it is resumed` });
+    const trouble: Trouble = { code: goodbye === 'overload' ? 'overload' : 'goodbye', message: `${this.query.url} said goodbye: ${goodbye}; it is resumed` };
+    if (goodbye === 'expired') return this.renewed(attempt, goodbye, { code: 'unauthorized', message: 'the token has expired: sign in again, then call renew()' });
+    if (goodbye === 'end') return this.finish('closed', goodbye, { code: 'goodbye', message: `${this.query.url} has no more: the range that was asked for has ended` });
+    this.backoff.name();
+    this.wait(goodbye, trouble, true);
+  }
+
+  private async refused(response: Response, url: string, attempt: AbortController): Promise<void> {
+    const { next, reason, trouble } = await refusal(response, url);
+    if (this.attempt !== attempt) return;
+    if (next === 'never') return this.finish('closed', reason, trouble);
+    if (next === 'renew') return this.renewed(attempt, reason, trouble);
+    const after = retryAfterMs(response.headers.get('Retry-After'), this.around.now());
+    if (after !== undefined) this.backoff.after(after);
+    this.wait(reason, trouble, after !== undefined);
+  }
+
+  /** What was accepted before is not any more: renews it, or ends in `expired`. */
+  private async renewed(attempt: AbortController, reason: string, why: Trouble): Promise<void> {
+    clearTimeout(this.watchdog);
+    if (this.status.phase === 'live') this.enter('reconnecting', { reason });
+    const result = await this.credentials.renew(why, attempt.signal);
+    if (this.attempt !== attempt) return;
+    if (result.go === 'nowhere') return this.finish('expired', reason, result.trouble);
+    if (result.go === 'on') this.backoff.name(result.ms);
+    else if (result.ms !== undefined) this.backoff.after(result.ms);
+    this.wait(reason, result.go === 'on' ? why : result.trouble, result.ms !== undefined && result.ms > 0);
+  }
+
+  private failed(error: unknown, url: string): void {
+    const trouble = troubleOf(error, url);
+    if (trouble.code === 'version' || (trouble.code === 'too_large' && error instanceof LivemapError)) return this.finish('closed', trouble.code, trouble);
+    if (this.silent) return this.wait('silent', { code: 'silent', message: `${this.query.url} was silent for ${SILENT_HEARTBEATS} heartbeats; the stream is resumed on a new connection` });
+    this.wait(error instanceof Error ? error.message : String(error), trouble);
+  }
+
+  private finish(phase: 'expired' | 'closed', reason: string, error: Trouble): void {
     this.stop();
-    if (this.goodbye === 'expired') {
-      this.enter('expired', { reason });
-      return;
-    }
-    if (this.goodbye !== undefined) this.backoff.name();
+    this.enter(phase, { reason, error });
+  }
+
+  private wait(reason: string, error: Trouble, named = false): void {
+    this.stop();
+    if (this.liveAt !== undefined && this.around.now() - this.liveAt >= GOOD_MS) this.backoff.succeeded();
     const delay = this.backoff.next();
     // Before the first event there is nothing to reconnect to: the page goes on saying "connecting".
     const phase = this.status.phase === 'connecting' ? 'connecting' : 'reconnecting';
-    this.enter(phase, { retryAt: this.around.now() + delay, reason: this.silent ? 'silent' : reason });
+    this.named = named;
+    this.enter(phase, { retryAt: this.around.now() + delay, reason, error });
     this.retryTimer = setTimeout(() => void this.run(), delay);
   }
 
-  /** Winds the watchdog up again. */
-  private watch(): void {
-    clearTimeout(this.watchdog);
-    this.watchdog = setTimeout(() => this.bark(), this.heartbeatMs * SILENT_HEARTBEATS);
+  private heard(): void {
+    this.heardAt = this.around.now();
   }
 
-  /** Nothing was heard for too long: a sleeping laptop, a dead proxy, a stalled pod. */
-  private bark(): void {
+  /**
+   * Looks how long ago something was heard, and looks again later. It goes by
+   * the wall clock and looks often, as the clock behind timers stands still while
+   * a machine sleeps. Nothing heard for too long: a sleeping laptop, a dead
+   * proxy, a stalled pod.
+   */
+  private watch(): void {
+    clearTimeout(this.watchdog);
+    const bound = this.hearing.heartbeatMs * SILENT_HEARTBEATS;
+    if (this.around.now() < this.heardAt) this.heard(); // the wall clock was set back
+    const left = this.heardAt + bound - this.around.now();
+    if (left > 0) {
+      this.watchdog = setTimeout(() => this.watch(), Math.min(left, this.hearing.heartbeatMs / 2));
+      return;
+    }
+    this.watchdog = undefined;
     this.silent = true;
     if (this.status.phase === 'live') this.enter('stale');
     this.attempt?.abort();
   }
-
-  private hear(event: ServerEvent): void {
-    this.watch();
-    if (event.id !== undefined) this.lastId = event.id;
-    const data = parse(event.data);
-    if (data === undefined) return;
-    this.backoff.succeeded();
-    switch (event.name) {
-      case 'hello':
-        this.hello(data);
-        break;
-      case 'heartbeat':
-        this.clock(data['now']);
-        break;
-      case 'goodbye':
-        this.goodbye = text(data['reason']) ?? 'goodbye';
-        return;
-      case 'gap':
-        this.sink({ type: 'gap', gap: data as unknown as Gap });
-        break;
-      case 'delete':
-        this.sink({ type: 'delete', topic: text(data['topic']) ?? '', key: text(data['key']) ?? '' });
-        break;
-      default:
-        this.record(event.name, data);
-    }
-    this.enter('live');
-  }
-
-  private record(topic: string, data: Record<string, unknown>): void {
-    const kind = this.kinds.get(topic);
-    if (kind === undefined) return; // hello did not name it: an event of a newer server
-    this.sink({ type: 'record', topic, kind, key: text(data['scope']) ?? '', value: data, id: this.lastId });
-  }
-
-  private hello(data: Record<string, unknown>): void {
-    const beat = data['heartbeat_ms'];
-    if (typeof beat === 'number' && beat > 0) this.heartbeatMs = beat;
-    this.kinds = kindsOf(data['topics']);
-    this.offset = undefined;
-    this.clock(data['now']);
-    this.watch();
-  }
-
-  /**
-   * Learns how far the server's clock is ahead of ours. What arrives is older
-   * than when it was written, so the largest difference seen is the nearest.
-   */
-  private clock(now: unknown): void {
-    const server = typeof now === 'string' ? Date.parse(now) : NaN;
-    const offset = server - this.around.now();
-    if (Number.isNaN(offset) || (this.offset !== undefined && offset <= this.offset)) return;
-    this.offset = offset;
-    this.sink({ type: 'clock', offset });
-  }
-}
-
-/** The topics of a stream by name, as hello lists them. */
-function kindsOf(topics: unknown): ReadonlyMap<string, Kind> {
-  const kinds = new Map<string, Kind>();
-  for (const topic of Array.isArray(topics) ? topics : []) {
-    const { name, kind } = (topic ?? {}) as Record<string, unknown>;
-    if (typeof name === 'string' && (kind === 'log' || kind === 'state')) kinds.set(name, kind);
-  }
-  return kinds;
-}
-
-/** The object in an event's data; undefined for anything else, which is left out. */
-function parse(data: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(data);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
-}
-
-/** The title of an RFC 9457 problem, or the status line. */
-async function problemTitle(response: Response): Promise<string> {
-  const body = parse(await response.text().catch(() => ''));
-  return text(body?.['title']) ?? `${response.status} ${response.statusText}`.trim();
 }

@@ -1,109 +1,191 @@
 import { Connection } from './connection.ts';
-import { Memory } from './memory.ts';
-import type { Message, Query, Source } from './protocol.ts';
+import { Elected } from './elected.ts';
+import { ACK_EVERY, type Mailbox, type Order, type Post } from './port.ts';
+import type { Query, Sink, Source, Tokens } from './protocol.ts';
+import { Switchboard } from './switchboard.ts';
 
-/** Part of a worker's name: tabs of another version start their own. */
-const PROTOCOL = 1;
+/** Begins a worker's name: tabs whose module speaks otherwise start their own. */
+const NAME = 'livemap 2 ';
 
-/** What a tab says to the worker. `lock` is a Web Lock that the tab holds while it lives. */
-type Order =
-  | { readonly do: 'join'; readonly query: Query; readonly lock?: string }
-  | { readonly do: 'retry' | 'renew' | 'leave' };
+/** A worker that has not said anything this long after its start is none of ours, in milliseconds. */
+const START_MS = 20_000;
+
+/** How often a tab asks whether its worker is still there, in milliseconds; two questions without an answer and it is not. */
+const PING_MS = 15_000;
+
+/** What a tab needs to join. */
+export interface Joining {
+  /** Address of this module's file. */
+  readonly module: string;
+  readonly query: Query;
+  /** Tabs share with those of the same name only. */
+  readonly as: string;
+  readonly tokens: Tokens | undefined;
+  readonly sink: Sink;
+}
 
 /**
- * Joins the connection that all tabs of this origin share, in a SharedWorker
- * made of the module at `module`. Returns undefined where that cannot be: no
- * SharedWorker (Android's Chromium), or a module of another origin. Where the
- * worker turns out not to start (a policy forbids it), `failed` is called.
+ * Joins the connection that all tabs of this origin share. Returns undefined
+ * where that cannot be: a browser without workers, or a module of another origin.
+ * Where a worker turns out not to start (a policy forbids it, a bundler has moved
+ * the code), `failed` is called.
  */
-export function joinShared(module: string, query: Query, sink: (message: Message) => void, failed: () => void): Source | undefined {
-  if (typeof SharedWorker === 'undefined' || new URL(module).origin !== location.origin) return undefined;
-  let worker: SharedWorker;
-  try {
-    worker = new SharedWorker(module, { type: 'module', name: `livemap ${PROTOCOL} ${JSON.stringify(query)}` });
-  } catch {
-    return undefined;
+export function joinShared(joining: Joining, failed: () => void): Source | undefined {
+  if (typeof location === 'undefined' || new URL(joining.module).origin !== location.origin) return undefined;
+  const seat = new Seat(joining, failed);
+  return seat.take() ? seat : undefined;
+}
+
+/** Something to talk to: a SharedWorker's port, or a dedicated worker. */
+interface Line {
+  say(order: Order): void;
+  hangUp(): void;
+}
+
+/** A tab's place at a worker. */
+class Seat implements Source {
+  private line: Line | undefined;
+  private read = 0;
+  private lastId = '';
+  private unanswered = 0;
+  private timer: ReturnType<typeof setInterval> | undefined;
+  private readonly lock = holdLock();
+  private readonly hide = (event: PageTransitionEvent) => this.say({ do: event.persisted ? 'pause' : 'leave' });
+  private readonly show = (event: PageTransitionEvent) => event.persisted && this.say({ do: 'go' });
+
+  constructor(
+    private readonly joining: Joining,
+    private readonly failed: () => void,
+  ) {}
+
+  /** Finds a worker and joins; `lastId`: the stream was heard before, up to there. */
+  take(lastId?: string): boolean {
+    const { module, query, as, tokens } = this.joining;
+    const name = `${NAME}${JSON.stringify([as, query])}`;
+    this.line = this.callShared(module, name) ?? this.callOwn(module, name);
+    if (this.line === undefined) return false;
+    this.unanswered = 0;
+    this.say({ do: 'join', query, asks: tokens !== undefined, ...(this.lock !== undefined && { lock: this.lock }), ...(lastId !== undefined && { lastId }) });
+    if (lastId !== undefined) return true;
+    addEventListener('pagehide', this.hide);
+    addEventListener('pageshow', this.show);
+    this.timer = setTimeout(() => this.fail(), START_MS);
+    return true;
   }
-  worker.onerror = failed;
-  const { port } = worker;
-  const say = (order: Order) => port.postMessage(order);
-  const lock = holdLock();
-  const join = () => say({ do: 'join', query, ...(lock !== undefined && { lock }) });
-  const leave = () => say({ do: 'leave' });
-  const back = (event: PageTransitionEvent) => {
-    if (event.persisted) join();
-  };
-  port.onmessage = (event: MessageEvent<Message>) => sink(event.data);
-  addEventListener('pagehide', leave);
-  addEventListener('pageshow', back);
-  join();
-  return {
-    retryNow: () => say({ do: 'retry' }),
-    renew: () => say({ do: 'renew' }),
-    close: () => {
-      removeEventListener('pagehide', leave);
-      removeEventListener('pageshow', back);
-      leave();
-      port.close();
-    },
-  };
+
+  retryNow(): void {
+    this.say({ do: 'retry' });
+  }
+
+  renew(token?: string): void {
+    this.say({ do: 'renew', ...(token !== undefined && { token }) });
+  }
+
+  wake(): void {
+    this.say({ do: 'wake' });
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+    removeEventListener('pagehide', this.hide);
+    removeEventListener('pageshow', this.show);
+    this.say({ do: 'leave' });
+    this.line?.hangUp();
+    this.line = undefined;
+  }
+
+  private callShared(module: string, name: string): Line | undefined {
+    if (typeof SharedWorker === 'undefined') return undefined;
+    try {
+      const worker = new SharedWorker(module, { type: 'module', name });
+      worker.onerror = () => this.fail();
+      const { port } = worker;
+      port.onmessage = (event: MessageEvent<Post>) => this.hear(event.data);
+      return { say: (order) => port.postMessage(order), hangUp: () => port.close() };
+    } catch {
+      return undefined;
+    }
+  }
+
+  private callOwn(module: string, name: string): Line | undefined {
+    if (typeof Worker === 'undefined' || typeof BroadcastChannel === 'undefined' || !('locks' in navigator)) return undefined;
+    try {
+      const worker = new Worker(module, { type: 'module', name });
+      worker.onerror = () => this.fail();
+      worker.onmessage = (event: MessageEvent<Post>) => this.hear(event.data);
+      return { say: (order) => worker.postMessage(order), hangUp: () => worker.terminate() };
+    } catch {
+      return undefined;
+    }
+  }
+
+  private say(order: Order): void {
+    this.line?.say(order);
+  }
+
+  private hear(post: Post): void {
+    if (this.line === undefined) return;
+    if (this.read === 0) this.guard();
+    this.unanswered = 0;
+    if ('question' in post) return void this.answer(post.question, post.renew);
+    this.read++;
+    if (post.post % ACK_EVERY === 0) this.say({ do: 'ack', post: post.post });
+    for (const message of post.messages) if (message.type === 'record') this.lastId = message.id;
+    if (post.messages.length > 0) this.joining.sink(post.messages);
+  }
+
+  private async answer(question: number, renew: boolean): Promise<void> {
+    try {
+      const token = await this.joining.tokens!(renew);
+      this.say({ do: 'token', question, ...(token !== undefined && { token }) });
+    } catch (error) {
+      this.say({ do: 'token', question, failed: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  /** The worker is one of ours; from now on looks whether it is still there: a browser does not say that it has died. */
+  private guard(): void {
+    clearInterval(this.timer);
+    this.timer = setInterval(() => {
+      if (this.unanswered >= 2) {
+        this.say({ do: 'leave' });
+        this.line?.hangUp();
+        this.take(this.lastId);
+      }
+      this.unanswered++;
+      this.say({ do: 'ping' });
+    }, PING_MS);
+  }
+
+  /** The worker has not started. */
+  private fail(): void {
+    if (this.line === undefined || this.read > 0) return;
+    this.close();
+    this.failed();
+  }
 }
 
 /** Takes a lock for the life of this tab, and returns its name. */
 function holdLock(): string | undefined {
   if (!('locks' in navigator)) return undefined;
-  const name = `livemap ${crypto.randomUUID()}`;
+  const name = `livemap tab ${crypto.randomUUID()}`;
   void navigator.locks.request(name, () => new Promise(() => {}));
   return name;
 }
 
-/** The worker's side: one connection, any number of tabs. */
-class Switchboard {
-  private readonly ports = new Set<MessagePort>();
-  private readonly memory = new Memory();
-  private connection: Connection | undefined;
-
-  admit(port: MessagePort): void {
-    port.onmessage = (event: MessageEvent<Order>) => this.obey(port, event.data);
-  }
-
-  private obey(port: MessagePort, order: Order): void {
-    switch (order.do) {
-      case 'join':
-        this.join(port, order.query, order.lock);
-        break;
-      case 'retry':
-        this.connection?.retryNow();
-        break;
-      case 'renew':
-        this.connection?.renew();
-        break;
-      case 'leave':
-        this.ports.delete(port);
-        break;
-    }
-  }
-
-  private join(port: MessagePort, query: Query, lock: string | undefined): void {
-    for (const message of this.memory.replay()) port.postMessage(message);
-    this.ports.add(port);
-    // A port does not say when its tab has died; a lock that comes free does.
-    if (lock !== undefined) void navigator.locks.request(lock, () => void this.ports.delete(port));
-    this.connection ??= new Connection(query, (message) => this.tell(message)).open();
-  }
-
-  private tell(message: Message): void {
-    this.memory.keep(message);
-    for (const port of this.ports) port.postMessage(message);
-  }
-}
-
-/** Serves tabs, where this module runs as a SharedWorker. */
+/** Serves tabs, where this module runs as a worker that `joinShared` has started. */
 export function serveShared(): void {
-  if (!('SharedWorkerGlobalScope' in globalThis)) return;
-  const board = new Switchboard();
-  addEventListener('connect', (event) => {
-    const port = (event as MessageEvent).ports[0];
-    if (port) board.admit(port);
-  });
+  const name = (globalThis as { name?: unknown }).name;
+  if (typeof name !== 'string' || !name.startsWith(NAME)) return;
+  if ('SharedWorkerGlobalScope' in globalThis) {
+    const board = new Switchboard((query, hear, tokens, _, lastId) => new Connection(query, hear, { tokens, ...(lastId !== undefined && { lastId }) }).open());
+    addEventListener('connect', (event) => {
+      const port = (event as MessageEvent).ports[0]!;
+      port.onmessage = (order: MessageEvent<Order>) => board.obey(port, order.data);
+    });
+  } else if ('DedicatedWorkerGlobalScope' in globalThis) {
+    const board = new Switchboard((query, hear, tokens, memory, lastId) => new Elected(query, hear, tokens, memory, name, lastId));
+    const tab: Mailbox = { postMessage: (post) => (globalThis as unknown as Worker).postMessage(post) };
+    addEventListener('message', (event) => board.obey(tab, (event as MessageEvent<Order>).data));
+  }
 }

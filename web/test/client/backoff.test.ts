@@ -28,8 +28,9 @@ describe('back-off', () => {
     expect(b.next()).toBe(1_500);
     b.name();
     expect(b.next()).toBe(3_000);
-    b.name(7_000);
-    expect(b.next()).toBe(7_000);
+    b.after(7_000); // at the earliest, and not all at once
+    expect(b.next()).toBe(7_000 + 6_000);
+    expect(b.next()).toBe(12_000);
   });
 
   it('ignores a retry field that is none', () => {

@@ -1,16 +1,25 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Connection } from '../../src/client/connection.ts';
+import type { Surroundings } from '../../src/client/surroundings.ts';
 import { address, type Message, type Query, type Status } from '../../src/client/protocol.ts';
 
-const query: Query = { url: 'http://map.test/v1/events', topics: ['metrics', 'shipments'], keys: ['world'] };
+const query: Query = { url: 'http://map.test/v1/events', topics: ['metrics', 'shipments'], keys: ['world'], version: 1, credentials: 'same-origin' };
 
 /** A server that answers one request at a time by hand. */
 class Server {
   requests: { url: string; headers: Record<string, string>; aborted: boolean }[] = [];
   private controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  /** The next answer, instead of a stream. */
   next: (() => Response) | undefined;
+  /** The answers of POST requests. */
+  sessions: (() => Response)[] = [];
+  posts = 0;
 
   fetch = (url: string, init: RequestInit): Promise<Response> => {
+    if (init.method === 'POST') {
+      this.posts++;
+      return Promise.resolve().then(() => (this.sessions.shift() ?? (() => problem(404, 'Not Found')))());
+    }
     const request = { url, headers: init.headers as Record<string, string>, aborted: false };
     this.requests.push(request);
     if (this.next) {
@@ -39,6 +48,8 @@ class Server {
   }
 }
 
+const problem = (status: number, title: string, detail?: string, headers: Record<string, string> = {}) =>
+  new Response(JSON.stringify({ title, status, detail }), { status, headers: { 'Content-Type': 'application/problem+json', ...headers } });
 const settle = () => vi.advanceTimersByTimeAsync(0);
 const hello = () => `retry: 1000\nevent: hello\ndata: {"v":1,"heartbeat_ms":2000,"now":"${new Date(Date.now() + 250).toISOString()}","topics":[{"name":"metrics","kind":"state"},{"name":"shipments","kind":"log"}]}\n\n`;
 const metrics = (orders: number, id: string) => `event: metrics\ndata: {"scope":"world","orders":${orders}}\nid: ${id}\n\n`;
@@ -47,6 +58,7 @@ describe('connection', () => {
   let server: Server;
   let heard: Message[];
   let connection: Connection;
+  let around: Surroundings;
 
   const phases = () => heard.flatMap((m) => (m.type === 'status' ? [m.status.phase] : []));
   const status = (): Status => heard.flatMap((m) => (m.type === 'status' ? [m.status] : [])).at(-1)!;
@@ -54,12 +66,9 @@ describe('connection', () => {
   beforeEach(() => {
     vi.useFakeTimers({ now: Date.parse('2026-11-27T00:00:00Z') });
     server = new Server();
+    around = { fetch: server.fetch, now: () => Date.now(), random: () => 0.5 };
     heard = [];
-    connection = new Connection(query, (m) => void heard.push(m), {
-      fetch: server.fetch,
-      now: () => Date.now(),
-      random: () => 0.5,
-    });
+    connection = new Connection(query, (messages) => void heard.push(...messages), { around });
   });
 
   afterEach(() => {
@@ -75,7 +84,7 @@ describe('connection', () => {
     expect(server.requests[0]!.url).toBe('http://map.test/v1/events?topics=metrics,shipments&keys=world');
     expect(server.requests[0]!.headers['Last-Event-ID']).toBeUndefined();
     expect(phases()).toEqual(['connecting', 'live']);
-    expect(heard).toContainEqual({ type: 'record', topic: 'metrics', kind: 'state', key: 'world', value: { scope: 'world', orders: 7 }, id: 'id1' });
+    expect(heard).toContainEqual({ type: 'record', topic: 'metrics', kind: 'state', key: 'world', text: '{"scope":"world","orders":7}', id: 'id1' });
   });
 
   it('learns the server clock, and keeps the sample that was least late', async () => {
@@ -138,7 +147,7 @@ describe('connection', () => {
   });
 
   it('stays expired after 401 until it is renewed', async () => {
-    server.next = () => new Response('{"title":"Unauthorized"}', { status: 401, headers: { 'Content-Type': 'application/problem+json' } });
+    server.next = () => problem(401, 'Unauthorized');
     connection.open();
     await settle();
     expect(status()).toMatchObject({ phase: 'expired', reason: 'Unauthorized' });
@@ -157,10 +166,10 @@ describe('connection', () => {
   });
 
   it('does not try again what was refused for good', async () => {
-    server.next = () => new Response('{"title":"unknown topic"}', { status: 400 });
+    server.next = () => problem(400, 'Bad Request', 'unknown topic "x"');
     connection.open();
     await vi.advanceTimersByTimeAsync(120_000);
-    expect(status()).toMatchObject({ phase: 'closed', reason: 'unknown topic' });
+    expect(status()).toMatchObject({ phase: 'closed', reason: 'Bad Request', error: { code: 'refused', message: expect.stringContaining('unknown topic "x"') } });
     expect(server.requests).toHaveLength(1);
   });
 
@@ -168,8 +177,11 @@ describe('connection', () => {
     server.next = () => new Response('', { status: 503, statusText: 'Service Unavailable', headers: { 'Retry-After': '7' } });
     connection.open();
     await settle();
-    expect(status()).toMatchObject({ phase: 'connecting', retryAt: Date.now() + 7_000, reason: '503 Service Unavailable' });
-    await vi.advanceTimersByTimeAsync(7_000);
+    expect(status()).toMatchObject({ phase: 'connecting', retryAt: Date.now() + 7_500, reason: '503 Service Unavailable', error: { code: 'overload' } });
+    connection.wake(); // somebody looks at the page: the server's wish still counts
+    await vi.advanceTimersByTimeAsync(7_499);
+    expect(server.requests).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1);
     expect(server.requests).toHaveLength(2);
   });
 
@@ -198,12 +210,185 @@ describe('connection', () => {
   });
 
   it('sends a token as a header, never in the address', async () => {
-    const withToken = new Connection({ ...query, token: 'secret' }, () => {}, { fetch: server.fetch, now: () => Date.now(), random: () => 0.5 });
+    const withToken = new Connection(query, () => {}, { tokens: () => Promise.resolve('secret'), around });
     withToken.open();
     await settle();
     expect(server.requests[0]!.headers['Authorization']).toBe('Bearer secret');
     expect(server.requests[0]!.url).not.toContain('secret');
     withToken.close();
+  });
+
+  it('renews its token by the callback, and resumes where it was', async () => {
+    const asked: boolean[] = [];
+    const tokens = (renew: boolean) => Promise.resolve(asked.push(renew) === 1 ? 'first' : 'second');
+    connection = new Connection(query, (messages) => void heard.push(...messages), { tokens, around });
+    connection.open();
+    await server.send(hello() + metrics(1, 'id1') + 'event: goodbye\ndata: {"reason":"expired"}\n\n');
+    await server.end();
+    await vi.advanceTimersByTimeAsync(1_000);
+    await server.send(hello());
+    expect(asked).toEqual([false, true]);
+    expect(server.requests.map((r) => r.headers['Authorization'])).toEqual(['Bearer first', 'Bearer second']);
+    expect(server.requests[1]!.headers['Last-Event-ID']).toBe('id1');
+    expect(phases()).toEqual(['connecting', 'live', 'reconnecting', 'reconnecting', 'live']);
+  });
+
+  it('ends in expired where nobody is signed in, and waits where the callback fails', async () => {
+    let answer: () => Promise<string | undefined> = () => Promise.reject(new Error('offline'));
+    connection = new Connection(query, (messages) => void heard.push(...messages), { tokens: () => answer(), around });
+    connection.open();
+    await settle();
+    expect(status()).toMatchObject({ phase: 'connecting', retryAt: Date.now() + 500, error: { code: 'token', message: expect.stringContaining('offline') } });
+    answer = () => Promise.resolve(undefined);
+    server.next = () => problem(401, 'Unauthorized');
+    await vi.advanceTimersByTimeAsync(500);
+    expect(status()).toMatchObject({ phase: 'expired', error: { code: 'unauthorized', message: expect.stringContaining('sign in') } });
+    connection.renew('given by hand');
+    await settle();
+    expect(server.requests.at(-1)!.headers['Authorization']).toBe('Bearer given by hand');
+  });
+
+  it('gives up on a token callback that never answers, and calls it again', async () => {
+    let calls = 0;
+    connection = new Connection(query, (messages) => void heard.push(...messages), { tokens: () => (calls++, new Promise(() => {})), around });
+    connection.open();
+    await vi.advanceTimersByTimeAsync(31_000);
+    expect(status().error).toMatchObject({ code: 'token' });
+    expect(calls).toBe(2);
+  });
+
+  it('gets a session when it needs one, not before', async () => {
+    connection = new Connection({ ...query, session: 'http://map.test/v1/session' }, (messages) => void heard.push(...messages), { around });
+    server.next = () => problem(401, 'Unauthorized');
+    server.sessions = [() => new Response(null, { status: 204 })];
+    connection.open();
+    await vi.advanceTimersByTimeAsync(100);
+    await server.send(hello());
+    expect(server.posts).toBe(1);
+    expect(phases()).toEqual(['connecting', 'connecting', 'live']);
+    // Its end brings another one, five seconds after the one before at the earliest.
+    server.sessions = [() => new Response(null, { status: 204 })];
+    await server.send('event: goodbye\ndata: {"reason":"expired"}\n\n');
+    await server.end();
+    expect(status()).toMatchObject({ phase: 'reconnecting', retryAt: Date.now() + 4_900 });
+    await vi.advanceTimersByTimeAsync(4_900);
+    await server.send(hello());
+    expect(status().phase).toBe('live');
+  });
+
+  it('does not ask for ever for sessions that open nothing, nor where there are none', async () => {
+    const session = { ...query, session: 'http://map.test/v1/session' };
+    connection = new Connection(session, (messages) => void heard.push(...messages), { around });
+    server.next = () => problem(401, 'Unauthorized');
+    connection.open();
+    await settle();
+    expect(server.posts).toBe(1);
+    expect(status()).toMatchObject({ phase: 'expired', error: { message: expect.stringContaining('gives no sessions') } });
+
+    server.sessions = Array.from({ length: 9 }, () => () => (server.next = () => problem(401, 'Unauthorized'), new Response(null, { status: 204 })));
+    server.next = () => problem(401, 'Unauthorized');
+    connection.renew();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(server.posts).toBe(4);
+    expect(status()).toMatchObject({ phase: 'expired', error: { code: 'unauthorized', message: expect.stringContaining('3 renewals') } });
+  });
+
+  it('asks for a session again when the server had too much to do', async () => {
+    connection = new Connection({ ...query, session: 'http://map.test/v1/session' }, (messages) => void heard.push(...messages), { around });
+    server.next = () => problem(401, 'Unauthorized');
+    server.sessions = [() => problem(429, 'Too Many Requests', undefined, { 'Retry-After': '3' })];
+    connection.open();
+    await settle();
+    expect(status()).toMatchObject({ phase: 'connecting', retryAt: Date.now() + 3_500, error: { code: 'overload' } });
+  });
+
+  it('notices a sleep by the wall clock, as the clock behind timers stood still', async () => {
+    connection.open();
+    await server.send(hello());
+    vi.setSystemTime(Date.now() + 3_600_000);
+    connection.wake();
+    await settle();
+    expect(server.requests[0]!.aborted).toBe(true);
+    expect(phases()).toEqual(['connecting', 'live', 'stale', 'reconnecting']);
+    expect(status().reason).toBe('silent');
+  });
+
+  it('keeps waiting longer for a server that only ever says hello', async () => {
+    connection.open();
+    const waits: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      await server.send(hello());
+      await server.end();
+      waits.push(status().retryAt! - Date.now());
+      await vi.advanceTimersByTimeAsync(waits.at(-1)!);
+    }
+    expect(waits).toEqual([500, 1_000, 2_000, 4_000]);
+  });
+
+  it('starts from the bottom after a stream that lived', async () => {
+    connection.open();
+    await server.send(hello());
+    await server.end();
+    await vi.advanceTimersByTimeAsync(500);
+    await server.send(hello());
+    for (let i = 0; i < 4; i++) {
+      await vi.advanceTimersByTimeAsync(1_500);
+      await server.send('event: heartbeat\ndata: {"now":"2026-11-27T00:00:00Z"}\nid: h\n\n');
+    }
+    await server.end();
+    expect(status().retryAt).toBe(Date.now() + 500);
+  });
+
+  it('closes on a server of another version, and says what to do', async () => {
+    connection.open();
+    await server.send('event: hello\ndata: {"v":2,"topics":[]}\n\n');
+    expect(status()).toMatchObject({ phase: 'closed', error: { code: 'version', message: expect.stringContaining('/livemap.js') } });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it('leaves out records of another version, with a word', async () => {
+    connection.open();
+    await server.send(hello() + 'event: metrics\ndata: {"v":2,"scope":"world"}\nid: x\n\nevent: metrics\ndata: {"v":1,"scope":"world","new":[]}\nid: y\n\n');
+    expect(heard.filter((m) => m.type === 'record').map((m) => m.text)).toEqual(['{"v":1,"scope":"world","new":[]}']);
+    expect(heard.find((m) => m.type === 'trouble')).toMatchObject({ trouble: { code: 'version', message: expect.stringContaining('metrics') } });
+  });
+
+  it('reads keys from envelopes', async () => {
+    connection = new Connection({ ...query, envelope: true }, (messages) => void heard.push(...messages), { around });
+    connection.open();
+    await server.send(hello() + 'event: metrics\ndata: {"topic":"metrics","key":"a","value":"plain text"}\nid: x\n\n');
+    expect(server.requests[0]!.url).toContain('envelope=1');
+    expect(heard.find((m) => m.type === 'record')).toMatchObject({ key: 'a' });
+  });
+
+  it('forgets keys of a state topic that begins anew without them', async () => {
+    connection.open();
+    const record = (key: string) => `event: metrics\ndata: {"scope":"${key}"}\nid: ${key}\n\n`;
+    await server.send(hello() + record('world') + record('country/CA'));
+    await server.send('event: gap\ndata: {"topic":"metrics","reason":"unknown_id"}\nid: g\n\n' + record('world'));
+    expect(heard.some((m) => m.type === 'delete')).toBe(false);
+    await server.send('event: heartbeat\ndata: {"now":"2026-11-27T00:00:00Z"}\nid: h\n\n');
+    expect(heard.filter((m) => m.type === 'delete')).toEqual([{ type: 'delete', topic: 'metrics', key: 'country/CA' }]);
+    expect(heard.some((m) => m.type === 'gap')).toBe(false);
+  });
+
+  it('comes back where something else than livemap answers, and says what', async () => {
+    server.next = () => new Response('<html>sign in to the WLAN', { headers: { 'Content-Type': 'text/html' } });
+    connection.open();
+    await settle();
+    expect(status()).toMatchObject({ phase: 'connecting', error: { code: 'not_a_stream', message: expect.stringContaining('text/html') } });
+    expect(status().retryAt).toBeDefined();
+  });
+
+  it('hands over what came in one piece together', async () => {
+    const pieces: number[] = [];
+    connection = new Connection(query, (messages) => void pieces.push(messages.length), { around });
+    connection.open();
+    await server.send(hello() + metrics(1, 'a'));
+    pieces.length = 0;
+    await server.send(metrics(2, 'b') + metrics(3, 'c') + metrics(4, 'd'));
+    expect(pieces).toEqual([3]);
   });
 
   it('does nothing more once closed', async () => {
@@ -219,7 +404,7 @@ describe('connection', () => {
 
 describe('address', () => {
   it('escapes what would split a key', () => {
-    const url = new URL(address({ url: 'http://map.test/v1/events', topics: ['a'], keys: ['country/CA', 'x,y', '50%'] }));
+    const url = new URL(address({ ...query, topics: ['a'], keys: ['country/CA', 'x,y', '50%'] }));
     expect(url.search).toBe('?topics=a&keys=country/CA,x%252Cy,50%2525');
     expect(url.searchParams.get('keys')).toBe('country/CA,x%2Cy,50%25');
   });
