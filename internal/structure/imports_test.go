@@ -41,7 +41,8 @@ var rules = []rule{
 	{room: "kafka/kafkatest", may: []string{"orders", "internal/child", "kafka"}, test: []string{"feed"}, why: "it hands tests the Config of a running broker"},
 	{room: "loadtest", may: []string{"sse"}, why: "never the hub: a load test that shares code with its subject shares its mistakes"},
 
-	{room: "server", may: slices.Concat(contracts, []string{"sse", "auth", "web", "hub", "kafka"}), test: logs, why: "the HTTP edge brings Kafka and the hub together; it does not aggregate"},
+	{room: "internal/certtest", why: "certificates for tests know nothing of who shows them"},
+	{room: "server", may: slices.Concat(contracts, []string{"sse", "auth", "web", "hub", "kafka"}), test: append([]string{"internal/certtest"}, logs...), why: "the HTTP edge brings Kafka and the hub together; it does not aggregate"},
 	{room: "aggregate/runner", may: slices.Concat(contracts, []string{"aggregate", "kafka", "orders/classification"}), test: append([]string{"orders/synthetic"}, logs...), why: "the I/O around the pure aggregate; it does not serve"},
 
 	{room: "cmd/livemap", may: slices.Concat(contracts, []string{
@@ -49,6 +50,7 @@ var rules = []rule{
 		"aggregate", "hub", "kafka", "kafka/embedded", "loadtest", "server", "aggregate/runner",
 	}), test: logs, why: "flags and wiring: the only room that knows all"},
 
+	{room: "deploy/nginx", test: []string{"internal/certtest", "feed", "auth", "kafka", "kafka/embedded", "server"}, why: "a configuration of another program; its tests put real pods behind it"},
 	{room: "e2e", test: slices.Concat(contracts, []string{"orders/journey", "orders/classification", "kafka"}, logs), why: "whole processes judged from outside: of the figures it knows only the records"},
 	{room: "internal/structure", why: "it reads the repository, not the program"},
 	{room: "ci/gotest", why: "it reads what go test prints"},
