@@ -136,7 +136,8 @@ export class Connection implements Source {
       if (this.attempt !== attempt) return;
       this.heard();
       this.watch();
-      const response = await this.around.fetch(url, { headers, cache: 'no-store', credentials: this.query.credentials, signal: attempt.signal });
+      const cache = this.query.until === undefined ? 'no-store' : 'default'; // a closed range does not change
+      const response = await this.around.fetch(url, { headers, cache, credentials: this.query.credentials, signal: attempt.signal });
       if (response.ok && (response.headers.get('Content-Type') ?? '').startsWith('text/event-stream')) await this.read(response, attempt);
       else await this.refused(response, url, attempt);
     } catch (error) {
@@ -236,8 +237,8 @@ export class Connection implements Source {
     // Before the first event there is nothing to reconnect to: the page goes on saying "connecting".
     const phase = this.status.phase === 'connecting' ? 'connecting' : 'reconnecting';
     this.named = named;
+    this.retryTimer = setTimeout(() => void this.run(), delay); // before anybody is told, who may close the stream
     this.enter(phase, { retryAt: this.around.now() + delay, reason, error });
-    this.retryTimer = setTimeout(() => void this.run(), delay);
   }
 
   private heard(): void {

@@ -5,7 +5,7 @@ import type { Message, Query, Sink, Source, Tokens } from './protocol.ts';
 /** The leader says something this often at least, in milliseconds. */
 export const BEAT_MS = 2_000;
 
-/** A leader that said nothing for so long is frozen: another takes its place, in milliseconds. */
+/** A leader that said nothing for so long, or half as long again, is frozen: another takes its place, in milliseconds. */
 export const LEADERLESS_MS = 15_000;
 
 /** A leader that stood still for so long resigns by itself, so that no two lead when it thaws, in milliseconds. */
@@ -66,6 +66,8 @@ export class Elected implements Source {
   private heardAt = Date.now();
   private tickedAt = Date.now();
   private askedAt = 0;
+  /** Drawn, so that not all followers rob a frozen leader at once. */
+  private readonly patience = LEADERLESS_MS * (1 + Math.random() / 2);
   private closed = false;
   private release: (() => void) | undefined;
   private readonly timer: ReturnType<typeof setInterval>;
@@ -123,9 +125,11 @@ export class Elected implements Source {
 
   /** Leads until the returned promise ends. */
   private async lead(): Promise<void> {
-    const over = new Promise<void>((resolve) => (this.release = resolve));
+    let release!: () => void;
+    const over = new Promise<void>((resolve) => (release = resolve));
+    this.release = release;
     if (this.joined) await new Promise((resolve) => setTimeout(resolve, GRACE_MS));
-    if (this.closed) return;
+    if (this.release !== release) return; // robbed already
     this.term++;
     this.joined = true;
     const connection = this.commons.connect(this.query, (messages) => this.heard(messages), this.tokens, this.lastId, this.memory);
@@ -195,7 +199,7 @@ export class Elected implements Source {
     this.thaw();
     this.tickedAt = Date.now();
     if (this.connection) return this.tell([]);
-    if (this.tickedAt - this.heardAt <= LEADERLESS_MS) return;
+    if (this.tickedAt - this.heardAt <= this.patience) return;
     this.heardAt = this.tickedAt;
     void this.stand({ steal: true });
   }

@@ -14,7 +14,7 @@ export interface Entry<T = unknown> {
   readonly offset?: number;
 }
 
-/** Reads a record that has travelled. Its text is known to be JSON. */
+/** Reads a record that has travelled. Its text is known to be JSON. @internal */
 export function entryOf(message: RecordMessage, envelope: boolean): Entry {
   const { topic, kind, key, id } = message;
   const whole = JSON.parse(message.text) as Record<string, unknown>;

@@ -42,7 +42,7 @@ export class LivemapError extends Error implements Trouble {
   }
 }
 
-/** Any thrown thing as a trouble: what the browser throws while it fetches and reads is the network's. */
+/** Any thrown thing as a trouble: what the browser throws while it fetches and reads is the network's. @internal */
 export function troubleOf(error: unknown, what: string): Trouble {
   if (error instanceof LivemapError) return error.plain();
   return { code: 'network', message: `${what}: ${error instanceof Error ? error.message : String(error)}` };

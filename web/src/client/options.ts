@@ -37,7 +37,7 @@ export interface Options {
 /** The most keys that one request may name; the server's own bound. */
 const MAX_KEYS_NAMED = 256;
 
-/** Checks options and returns what is asked of the server. Throws a TypeError that names what is wrong. */
+/** Checks options and returns what is asked of the server. Throws a TypeError that names what is wrong. @internal */
 export function queryOf(options: Omit<Options, 'since'> & { since?: Options['since']; until?: Options['since'] }, module: string): Query {
   const { topics, keys, version = 1, session } = options;
   const wrong = (what: string): never => {
@@ -49,6 +49,7 @@ export function queryOf(options: Omit<Options, 'since'> & { since?: Options['sin
   if (keys !== undefined && keys.length > MAX_KEYS_NAMED) wrong(`keys names ${keys.length}; the server takes ${MAX_KEYS_NAMED}: leave it out for all`);
   if (version !== 'any' && !(Number.isInteger(version) && version > 0)) wrong(`version must be a whole number, or "any", not ${JSON.stringify(version)}`);
   const url = addressOf('url', options.url ?? 'v1/events', module);
+  if (!/^https?:/.test(url)) wrong(`url: name the address of the server's events, such as "https://map.example/v1/events"; ${url} is none`);
   const since = timeOf('since', options.since);
   const until = timeOf('until', options.until);
   return {
@@ -64,7 +65,7 @@ export function queryOf(options: Omit<Options, 'since'> & { since?: Options['sin
   };
 }
 
-/** The token, or its callback, as one callback. */
+/** The token, or its callback, as one callback. @internal */
 export function tokensOf(token: Options['token']): Tokens | undefined {
   if (token === undefined) return undefined;
   if (typeof token === 'function') return async (renew) => token(renew);

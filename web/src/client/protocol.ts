@@ -38,7 +38,7 @@ export interface Gap {
   readonly at_most?: number;
 }
 
-/** A record as it travels: its JSON, which is cheaper to send to another thread than an object and is read only where wanted. */
+/** A record as it travels: its JSON, which is cheaper to send to another thread than an object and is read only where wanted. @internal */
 export interface RecordMessage {
   readonly type: 'record';
   readonly topic: string;
@@ -50,7 +50,7 @@ export interface RecordMessage {
   readonly id: string;
 }
 
-/** What a stream tells its reader. Plain data: it also travels between a worker and its tabs. */
+/** What a stream tells its reader. Plain data: it also travels between a worker and its tabs. @internal */
 export type Message =
   | { readonly type: 'status'; readonly status: Status }
   | { readonly type: 'clock'; readonly offset: number }
@@ -59,10 +59,10 @@ export type Message =
   | { readonly type: 'gap'; readonly gap: Gap }
   | { readonly type: 'trouble'; readonly trouble: Trouble };
 
-/** Takes what was heard together, in order. */
+/** Takes what was heard together, in order. @internal */
 export type Sink = (messages: readonly Message[]) => void;
 
-/** Where messages come from: a connection in this page, or one in a worker. */
+/** Where messages come from: a connection in this page, or one in a worker. @internal */
 export interface Source {
   /** Tries again now instead of at `retryAt`. */
   retryNow(): void;
@@ -73,7 +73,7 @@ export interface Source {
   close(): void;
 }
 
-/** What is asked of the server. Plain data. */
+/** What is asked of the server. Plain data. @internal */
 export interface Query {
   /** Absolute address of the events endpoint. */
   readonly url: string;
@@ -93,10 +93,10 @@ export interface Query {
   readonly credentials: 'same-origin' | 'include';
 }
 
-/** Asks for a token: undefined where nobody is signed in. `renew`: the one before is not accepted any more. */
+/** Asks for a token: undefined where nobody is signed in. `renew`: the one before is not accepted any more. @internal */
 export type Tokens = (renew: boolean) => Promise<string | undefined>;
 
-/** Returns the address to ask, `,` and `%` inside a key escaped as the server wants them. */
+/** Returns the address to ask, `,` and `%` inside a key escaped as the server wants them. @internal */
 export function address(query: Query): string {
   const url = new URL(query.url);
   const escape = (key: string) => key.replaceAll('%', '%25').replaceAll(',', '%2C');

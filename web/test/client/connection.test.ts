@@ -1,58 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Connection } from '../../src/client/connection.ts';
+import { hello, metrics, problem, Server, settle } from './fakes.ts';
 import type { Surroundings } from '../../src/client/surroundings.ts';
 import { address, type Message, type Query, type Status } from '../../src/client/protocol.ts';
 
 const query: Query = { url: 'http://map.test/v1/events', topics: ['metrics', 'shipments'], keys: ['world'], version: 1, credentials: 'same-origin' };
-
-/** A server that answers one request at a time by hand. */
-class Server {
-  requests: { url: string; headers: Record<string, string>; aborted: boolean }[] = [];
-  private controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  /** The next answer, instead of a stream. */
-  next: (() => Response) | undefined;
-  /** The answers of POST requests. */
-  sessions: (() => Response)[] = [];
-  posts = 0;
-
-  fetch = (url: string, init: RequestInit): Promise<Response> => {
-    if (init.method === 'POST') {
-      this.posts++;
-      return Promise.resolve().then(() => (this.sessions.shift() ?? (() => problem(404, 'Not Found')))());
-    }
-    const request = { url, headers: init.headers as Record<string, string>, aborted: false };
-    this.requests.push(request);
-    if (this.next) {
-      const answer = this.next;
-      this.next = undefined;
-      return Promise.resolve().then(answer);
-    }
-    const body = new ReadableStream<Uint8Array>({ start: (controller) => void (this.controller = controller) });
-    const { controller } = this;
-    init.signal!.addEventListener('abort', () => {
-      request.aborted = true;
-      controller?.error(new Error('aborted'));
-    });
-    return Promise.resolve(new Response(body, { headers: { 'Content-Type': 'text/event-stream' } }));
-  };
-
-  async send(text: string): Promise<void> {
-    await settle();
-    this.controller!.enqueue(new TextEncoder().encode(text));
-    await settle();
-  }
-
-  async end(): Promise<void> {
-    this.controller!.close();
-    await settle();
-  }
-}
-
-const problem = (status: number, title: string, detail?: string, headers: Record<string, string> = {}) =>
-  new Response(JSON.stringify({ title, status, detail }), { status, headers: { 'Content-Type': 'application/problem+json', ...headers } });
-const settle = () => vi.advanceTimersByTimeAsync(0);
-const hello = () => `retry: 1000\nevent: hello\ndata: {"v":1,"heartbeat_ms":2000,"now":"${new Date(Date.now() + 250).toISOString()}","topics":[{"name":"metrics","kind":"state"},{"name":"shipments","kind":"log"}]}\n\n`;
-const metrics = (orders: number, id: string) => `event: metrics\ndata: {"scope":"world","orders":${orders}}\nid: ${id}\n\n`;
 
 describe('connection', () => {
   let server: Server;
