@@ -32,6 +32,11 @@ type Subscription struct {
 	Beginnings []string
 	Envelope   bool   // data is {topic,partition,offset,at,key,value}
 	LastID     string // of the last event that it had; empty: none
+	// Span is the time that is asked for, of log topics that LastID does not know;
+	// nil: from now on. A span that is over needs Serve.
+	Span *Span
+	// Until is when the stream ends with the reason end; zero: never.
+	Until time.Time
 	// Expires is when the stream must end with the reason expired; zero: never.
 	Expires time.Time
 	// Permission is what the stream depends on besides; nil: on nothing.
@@ -94,7 +99,7 @@ func (h *Hub) Join(s Subscription) (*Client, error) {
 	for _, i := range topics {
 		c.topics = append(c.topics, h.config.Topics[i])
 	}
-	c.setExpiry(s.Expires)
+	c.setExpiry(s.Expires, s.Until)
 	if err := h.clients.add(c, h.config.MaxClients); err != nil {
 		return nil, err
 	}
@@ -109,6 +114,7 @@ func (h *Hub) Join(s Subscription) (*Client, error) {
 		h.clients.remove(c)
 		return nil, fmt.Errorf("%w: %w", ErrFull, err)
 	}
+	c.origin.within(s.Span, c.view)
 	return c, nil
 }
 
@@ -130,8 +136,9 @@ func (h *Hub) resolve(names []string) ([]int, error) {
 }
 
 // setExpiry settles when the stream ends by itself: at the age limit, give or
-// take a fifth, or when the permission ends, whichever is first.
-func (c *Client) setExpiry(permission time.Time) {
+// take a fifth, when the permission ends, or when the time asked for does,
+// whichever is first.
+func (c *Client) setExpiry(permission, until time.Time) {
 	now := orders.TimeOf(time.Now())
 	c.cursor.expires = 1<<63 - 1
 	if age := c.hub.config.MaxStreamAge; age > 0 {
@@ -141,6 +148,10 @@ func (c *Client) setExpiry(permission time.Time) {
 	if !permission.IsZero() && orders.TimeOf(permission) < c.cursor.expires {
 		c.cursor.expires = orders.TimeOf(permission)
 		c.cursor.reason = reasonIndex(CloseExpired)
+	}
+	if !until.IsZero() && orders.TimeOf(until) < c.cursor.expires {
+		c.cursor.expires = orders.TimeOf(until)
+		c.cursor.reason = reasonIndex(CloseEnd)
 	}
 }
 

@@ -18,7 +18,7 @@ type Lapped string
 // The ways to treat a client that was left behind.
 const (
 	LappedGap     Lapped = "gap"      // a gap event; it goes on at the head
-	LappedCatchUp Lapped = "catch_up" // what is still kept; a gap event for the rest
+	LappedCatchUp Lapped = "catch_up" // all that it missed, as if it came back
 )
 
 // Format says how a record's value becomes the data of an event.
@@ -52,6 +52,7 @@ const (
 	DefaultRingsBytes   = 256 << 20
 	DefaultJournalBytes = 32 << 20
 	DefaultPrefixBytes  = 64 << 20
+	DefaultHistoryBytes = 32 << 20
 	DefaultBehindWait   = 5 * time.Second
 	DefaultRetryMin     = time.Second
 	DefaultRetryMax     = 4 * time.Second
@@ -102,6 +103,11 @@ type Config struct {
 	RingsBytes   int // of all rings; beyond: unused ones and the oldest of the largest go
 	JournalBytes int // of one log topic's records
 	PrefixBytes  int // of all prefixes; a quarter is for those of at most a 256th
+	HistoryBytes int // of what was read lately of the history, for those who come back next
+
+	// History is read for clients that come back from before the journals; nil:
+	// they are told of a gap.
+	History History
 
 	Logger *slog.Logger // nil: none
 }
@@ -129,6 +135,7 @@ func (c Config) withDefaults() Config {
 	num(&c.RingsBytes, max(DefaultRingsBytes, c.RingBytes))
 	num(&c.JournalBytes, DefaultJournalBytes)
 	num(&c.PrefixBytes, DefaultPrefixBytes)
+	num(&c.HistoryBytes, DefaultHistoryBytes)
 	if c.Server == "" {
 		c.Server = "livemap"
 	}
@@ -180,6 +187,7 @@ func (c Config) Validate() error {
 	atLeast("rings-bytes", c.RingsBytes, segmentBytes)
 	atLeast("journal-bytes", c.JournalBytes, 1<<16)
 	atLeast("prefix-bytes", c.PrefixBytes, 1<<16)
+	atLeast("history-bytes", c.HistoryBytes, 1<<16)
 	if n := len(c.Topics); n == 0 || n > MaxTopics {
 		bad("topics: %d of them: must be 1 to %d", n, MaxTopics)
 	}

@@ -54,6 +54,8 @@ type Hub struct {
 	scratch  []byte    // of publish: the frame being made
 	raw      []byte    // of publish: the binary id being made
 
+	past     *past // nil: nothing is known but what the journals hold
+	builders builders
 	prefixes *prefixes
 	clients  clients
 	shards   shards
@@ -71,7 +73,11 @@ func New(config Config) (*Hub, error) {
 		rings:   map[string]*ring{},
 		metrics: newMetrics(),
 	}
-	h.prefixes = newPrefixes(config.PrefixBytes)
+	if config.History != nil {
+		h.past = newPast(config.History, config.HistoryBytes, h.metrics)
+	}
+	h.builders.init()
+	h.prefixes = newPrefixes(config.PrefixBytes, h.past)
 	h.clients.init()
 	h.shards.init(h, config.Shards)
 	h.progress.init()
@@ -133,7 +139,9 @@ func (h *Hub) SetTopic(index int, uuid [16]byte, partitions int) error {
 				r.forgetIDs()
 			}
 		}
+		h.past.forget(int32(index))
 	}
+	h.progress.send()
 	return nil
 }
 
@@ -182,6 +190,7 @@ func (h *Hub) SetLost(index int, partition int32, from, to int64) {
 		return
 	}
 	t.journal.truncate(partition, to)
+	h.past.forget(int32(index))
 	for _, r := range h.rings {
 		if slices.Contains(r.topics, index) {
 			r.forgetIDs()
@@ -333,6 +342,7 @@ func (h *Hub) bound() {
 // then it ends all streams and returns when the last client is gone. It returns
 // nil, or says why it could not begin.
 func (h *Hub) Run(ctx context.Context) error {
+	defer h.builders.start()()
 	stop, err := h.shards.start()
 	if err != nil {
 		return err

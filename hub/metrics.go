@@ -14,8 +14,13 @@ type metrics struct {
 	planned  prometheus.Counter
 	built    prometheus.Counter
 	shared   prometheus.Counter
-	gaps     map[GapReason]prometheus.Counter
-	closes   map[CloseReason]prometheus.Counter
+	pages    prometheus.Counter
+
+	historyReads    prometheus.Counter
+	historyFailures prometheus.Counter
+
+	gaps   map[GapReason]prometheus.Counter
+	closes map[CloseReason]prometheus.Counter
 
 	collectors []prometheus.Collector
 }
@@ -35,6 +40,9 @@ func newMetrics() *metrics {
 	m.planned = counter("prefixes_planned_total", "Times that it was worked out what a prefix holds.")
 	m.built = counter("prefixes_built_total", "Prefixes built.")
 	m.shared = counter("prefixes_shared_total", "Times that a client was given a prefix built for another.")
+	m.pages = counter("pages_built_total", "Prefixes built that are pages of the history.")
+	m.historyReads = counter("history_reads_total", "Times that the history was read for clients from before the journals.")
+	m.historyFailures = counter("history_failures_total", "Times that the history could not be read.")
 	gaps := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: "livemap", Subsystem: "hub", Name: "gaps_total", Help: "Gap events made, by reason.",
 	}, []string{"reason"})
@@ -68,6 +76,10 @@ func (m *metrics) observe(h *Hub) {
 	gauge("clients", "Connected clients.", func() float64 { return float64(h.Clients()) })
 	gauge("prefix_bytes", "Bytes of prefixes in use or kept for the next who joins.", func() float64 {
 		return float64(h.prefixes.inUse())
+	})
+	gauge("history_bytes", "Bytes of the history kept for the next who comes back.", func() float64 { return float64(h.past.kept()) })
+	gauge("pages_waiting", "Pages of the history that clients wait for and nobody builds yet.", func() float64 {
+		return float64(h.builders.waiting())
 	})
 	locked := func(f func() int) func() float64 {
 		return func() float64 {

@@ -13,6 +13,8 @@ type origin struct {
 	text     string // of id
 	unusable bool   // it showed an id that cannot be used
 	lapped   bool   // it is connected, and the ring has left it behind
+	until    *id    // where its range ends; nil: it goes on for ever
+	end      string // of until
 }
 
 // plan is what a client is owed from before the head, cut at one number of the
@@ -23,8 +25,12 @@ type plan struct {
 	start []idTopic // position before the first item, in the order of the ring's topics
 	items []item
 	bytes int    // estimate of the encoded size
-	cut   uint64 // number of the frame to go on with
+	cut   uint64 // number of the frame to go on with; notInRing: another page follows, or none
 	head  string // id of the cut
+	end   bool   // nothing follows: the range is over
+
+	reaches []reach // of a page: what it must read
+	era     int64   // of a page: of the history
 }
 
 // item is a record, or a gap where record is nil.
@@ -80,7 +86,13 @@ func (h *Hub) plan(v *view, from origin) *plan {
 	h.planning.Lock()
 	h.mu.Lock()
 	h.metrics.planned.Inc()
-	p := &plan{view: v, cut: v.ring.next, head: string(v.head[:]) + string(h.tail(v.ring))}
+	if reaches := h.reaches(v, from); len(reaches) > 0 {
+		p := h.openPage(v, from, reaches)
+		h.mu.Unlock()
+		h.planning.Unlock()
+		return p
+	}
+	p := &plan{view: v, cut: v.ring.next, head: string(v.head[:]) + string(h.tail(v.ring)), end: from.until != nil}
 	stands := make([]stand, len(v.ring.topics))
 	for i, number := range v.ring.topics {
 		stands[i] = h.topics[number].stand(v, from)
@@ -89,6 +101,9 @@ func (h *Hub) plan(v *view, from origin) *plan {
 	h.planning.Unlock()
 	for i, number := range v.ring.topics {
 		p.topic(&stands[i], int32(number), i, from)
+	}
+	if p.end {
+		p.endRange(stands, from)
 	}
 	p.bytes += len(p.items) * (len(p.head) + itemOverhead)
 	for _, it := range p.items {
@@ -107,6 +122,9 @@ const itemOverhead = 64
 func (h *Hub) estimate(v *view, from origin) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if len(h.reaches(v, from)) > 0 {
+		return h.pageBytes()
+	}
 	idBytes, items, bytes := idHeadBytes, 0, 0
 	for _, number := range v.ring.topics {
 		t := h.topics[number]
@@ -169,6 +187,8 @@ func (p *plan) topic(t *stand, number int32, i int, from origin) {
 		p.fresh(t, i, nil)
 	case t.Kind == feed.State:
 		p.changed(t, number, i, had)
+	case from.until != nil: // it was sent what there is
+		p.start = append(p.start, idTopic{name: had.name, uuid: had.uuid, next: slices.Clone(had.next)})
 	default:
 		p.continued(t, number, i, had, from.lapped)
 	}
@@ -211,12 +231,26 @@ func (p *plan) changed(t *stand, number int32, i int, had *idTopic) {
 	p.records(i, since(t.latest, start.next), true)
 }
 
+// endRange makes p end nowhere: behind it comes no ring. Its id is where a log
+// topic's range ends, and the head of what else there is.
+func (p *plan) endRange(stands []stand, from origin) {
+	p.cut = notInRing
+	end := id{keys: p.view.hash}
+	for i := range stands {
+		t := &stands[i]
+		had := from.id.topic(t.name)
+		if t.Kind == feed.Log && had != nil && had.uuid == t.uuid {
+			end.topics = append(end.topics, *had)
+		} else {
+			end.topics = append(end.topics, t.position())
+		}
+	}
+	p.head = string(end.append(nil))
+}
+
 // continued adds the records of a log topic since, with a gap for each
-// partition whose records are not kept so far back. A partition that is new to
-// the client starts at 0.
-//
-// Beyond what the journal keeps Kafka still has the records: a source for those
-// belongs here, in place of the gap.
+// partition whose records are not kept so far back: where there is a history a
+// page came before. A partition that is new to the client starts at 0.
 func (p *plan) continued(t *stand, number int32, i int, had *idTopic, lapped bool) {
 	start := t.position()
 	from := make([]int64, len(start.next))

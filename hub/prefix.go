@@ -13,12 +13,15 @@ import (
 type prefix struct {
 	key  prefixKey
 	data []byte
-	cut  uint64
+	cut  uint64 // notInRing: a page, behind which another follows
 	id   string // of the cut
+	end  bool   // nothing follows
+	era  int64  // of a page: of the history
 
 	// guarded by prefixes.mu
 	refs  int
 	bytes int // counted against the budget
+	then  []func()
 
 	ready chan struct{} // closed once data stands, or the build was given up
 	err   error         // why it was given up; written before ready is closed
@@ -31,6 +34,7 @@ type prefixKey struct {
 	text     string // id
 	unusable bool
 	lapped   bool
+	end      string // of a range
 }
 
 // prefixes shares prefixes and keeps them within a budget of bytes. Those that
@@ -40,11 +44,13 @@ type prefixes struct {
 	mu     sync.Mutex
 	byView map[*view]map[prefixKey]*prefix
 	spare  map[*prefix]struct{} // finished, and read by nobody
+	past   *past                // immutable; nil: there are no pages
 	room   room                 // under mu
 }
 
-func newPrefixes(limit int) *prefixes {
+func newPrefixes(limit int, past *past) *prefixes {
 	return &prefixes{
+		past:   past,
 		byView: map[*view]map[prefixKey]*prefix{}, spare: map[*prefix]struct{}{}, room: newRoom(limit),
 	}
 }
@@ -59,7 +65,7 @@ func (ps *prefixes) inUse() int {
 // who gets it releases it. It waits while the budget is used up; the errors are
 // those of p.
 func (h *Hub) prefix(p patience, v *view, from origin) (*prefix, error) {
-	key := prefixKey{view: v, text: from.text, unusable: from.unusable, lapped: from.lapped}
+	key := prefixKey{view: v, text: from.text, unusable: from.unusable, lapped: from.lapped, end: from.end}
 	for {
 		x, mine := h.prefixes.claim(key)
 		if mine {
@@ -129,7 +135,7 @@ func (ps *prefixes) claim(key prefixKey) (p *prefix, mine bool) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	p = ps.byView[key.view][key]
-	if p != nil && p.usable() {
+	if p != nil && ps.usable(p) {
 		p.refs++
 		delete(ps.spare, p)
 		return p, false
@@ -147,11 +153,14 @@ func (ps *prefixes) claim(key prefixKey) (p *prefix, mine bool) {
 
 // usable says whether a newcomer may take p: the ring must still hold what
 // comes behind it, and not so much that a new prefix would be shorter.
-func (p *prefix) usable() bool {
+func (ps *prefixes) usable(p *prefix) bool {
 	select {
 	case <-p.ready:
 	default:
 		return true // being built
+	}
+	if p.err == nil && p.cut == notInRing {
+		return ps.past != nil && ps.past.era.Load() == p.era // what a page holds stays true
 	}
 	behind, kept := p.key.view.ring.between(p.cut)
 	return p.err == nil && kept && behind <= maxPrefixReuse
@@ -164,7 +173,7 @@ const maxPlans = 2
 // build makes the bytes of x. Planning comes after room for the estimate is
 // had, so that those who wait cost nothing.
 func (h *Hub) build(p *patience, x *prefix, from origin) {
-	defer close(x.ready)
+	defer h.prefixes.finish(x)
 	need := h.estimate(x.key.view, from)
 	for n := 1; ; n++ {
 		if x.err = h.prefixes.reserve(p, x, need); x.err != nil {
@@ -177,9 +186,15 @@ func (h *Hub) build(p *patience, x *prefix, from origin) {
 			need = plan.bytes
 			continue
 		}
+		if plan.reaches != nil {
+			if x.err = h.fill(p.ctx, plan); x.err != nil {
+				h.prefixes.giveUp(x)
+				return
+			}
+			h.metrics.pages.Inc()
+		}
 		h.metrics.built.Inc()
-		x.data = plan.encode(h.config.Topics, x.key.view.ring.encoding)
-		x.cut, x.id = plan.cut, plan.head
+		h.encode(x, plan)
 		h.prefixes.correct(x, len(x.data))
 		for _, it := range plan.items {
 			if it.record == nil {
@@ -188,6 +203,56 @@ func (h *Hub) build(p *patience, x *prefix, from origin) {
 		}
 		return
 	}
+}
+
+// encode makes the bytes of x. Those of pages take turns.
+func (h *Hub) encode(x *prefix, plan *plan) {
+	if plan.cut == notInRing {
+		h.builders.encode <- struct{}{}
+		defer func() { <-h.builders.encode }()
+	}
+	x.data = plan.encode(h.config.Topics, x.key.view.ring.encoding)
+	x.cut, x.id, x.end, x.era = plan.cut, plan.head, plan.end, plan.era
+}
+
+// finish lets those who wait for x know that it stands, or was given up.
+func (ps *prefixes) finish(x *prefix) {
+	ps.mu.Lock()
+	then := x.then
+	x.then = nil
+	close(x.ready)
+	ps.mu.Unlock()
+	for _, f := range then {
+		f()
+	}
+}
+
+// whenReady calls f, which must not wait, once x stands or was given up.
+func (ps *prefixes) whenReady(x *prefix, f func()) {
+	ps.mu.Lock()
+	select {
+	case <-x.ready:
+		ps.mu.Unlock()
+		f()
+		return
+	default:
+	}
+	x.then = append(x.then, f)
+	ps.mu.Unlock()
+}
+
+// share counts one more who uses x.
+func (ps *prefixes) share(x *prefix) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	x.refs++
+}
+
+// wanted says whether anybody but its builder still waits for x.
+func (ps *prefixes) wanted(x *prefix) bool {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	return x.refs > 1
 }
 
 // reserve counts n bytes for x, waiting for its turn where there is no room.

@@ -125,7 +125,9 @@ func (s *shard) sweep() {
 			poll.Abandon(int(c.fd))
 			s.drop(i, CloseSlow)
 		case c.expires <= s.now && !c.ending:
-			s.end(i, closeReasons[c.reason])
+			s.end(i, s.whyNow(c))
+		case s.waitsLong(c):
+			s.assure(i, c)
 		}
 	}
 	s.ungather()

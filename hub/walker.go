@@ -85,7 +85,7 @@ func (w *walker) begin(ctx context.Context, opening []byte) error {
 	if err != nil {
 		return err
 	}
-	if behind {
+	if behind && !w.truncated(ctx) {
 		return errBehind
 	}
 	return w.enter(ctx)
@@ -97,6 +97,7 @@ var (
 	errBehind  = errors.New("hub: behind the client's id")
 	errStalled = errors.New("hub: client accepts nothing")
 	errNoPlace = errors.New("hub: no descriptor left")
+	errEnd     = errors.New("hub: the range is over")
 	errCut     = errors.New("hub: stream ended in the middle of a frame")
 )
 
@@ -153,18 +154,30 @@ func (h *Hub) ahead(r *ring, from *id) bool {
 }
 
 // enter finds the place from which the client goes on: in the ring, where it
-// has exactly that position, and behind a prefix otherwise.
+// has exactly that position, in front of a page of the history where the
+// journals do not reach back to it, and behind a prefix otherwise.
 func (w *walker) enter(ctx context.Context) error {
-	if w.origin.id != nil && !w.origin.lapped && w.resume() {
+	if w.origin.id != nil && !w.origin.lapped && w.origin.until == nil && w.resume() {
+		return nil
+	}
+	if w.enterPast() {
 		return nil
 	}
 	p, err := w.hub.prefix(patience{ctx: ctx, stop: w.stop, before: w.open}, w.view, w.origin)
+	if errors.Is(err, errHistory) && w.enterPast() { // the journals went on meanwhile
+		return nil
+	}
 	if err != nil {
 		return err
 	}
+	w.take(p)
+	return nil
+}
+
+// take puts the client into a prefix.
+func (w *walker) take(p *prefix) {
 	w.prefix, w.cursor.offset, w.cursor.next = p, 0, p.cut
 	w.due = time.Now().Add(p.allowed(w.hub.config.StallTimeout))
-	return nil
 }
 
 // resume sets the cursor behind the frame whose id the client showed, if the
@@ -232,6 +245,9 @@ func (w *walker) advance(ctx context.Context) (news <-chan struct{}, err error) 
 	if w.prefix != nil {
 		return nil, w.sendPrefix()
 	}
+	if w.cursor.next == notInRing {
+		return nil, w.turnPage(ctx)
+	}
 	w.batch.reset()
 	next, result, news := w.view.collect(w.cursor.next, &w.batch)
 	switch result {
@@ -281,8 +297,12 @@ func (w *walker) sendPrefix() error {
 		return err
 	}
 	if last {
+		over := w.prefix.end
 		w.hub.prefixes.release(w.prefix)
 		w.prefix, w.due = nil, time.Time{}
+		if over {
+			return errEnd
+		}
 	}
 	return nil
 }
@@ -372,12 +392,17 @@ func (w *walker) goodbye(err error) CloseReason {
 		return w.why.Load().(CloseReason)
 	case errors.Is(err, errBehind):
 		reason = CloseBehind
+	case errors.Is(err, errEnd):
+		reason = CloseEnd
 	case errors.Is(err, errNoPlace):
 		reason = CloseOverload
 	case errors.Is(err, errStopped):
 		reason = w.why.Load().(CloseReason)
-		if reason == CloseDrain {
+		switch {
+		case reason == CloseDrain:
 			retry = between(drainRetry/5, drainRetry)
+		case reason == CloseEnd && (w.prefix != nil || w.cursor.next == notInRing):
+			reason = CloseRebalance // there is more to come before the end
 		}
 	default:
 		return CloseLeft

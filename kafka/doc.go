@@ -6,6 +6,7 @@
 //
 //   - the hub follows topics with [Tail]: every partition, no group;
 //   - the aggregator reads orders with [Reader] and writes with [TxnProducer];
+//   - who comes back late, or asks for the past, is read to by [History];
 //   - whoever produces orders uses [Producer];
 //   - a state topic is loaded with [ReadState] and followed with [Watch];
 //   - [EnsureTopics] makes topics of the right kind, [WaitReady] waits for a

@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -165,10 +164,10 @@ func newFollower(c Config, cfg followConfig) (*follower, error) {
 	if err != nil {
 		return nil, err
 	}
-	decoder, ok := cl.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
-	if !ok {
+	decoder, err := decoderOf(cl)
+	if err != nil {
 		cl.Close()
-		return nil, errors.New("kafka client offers no decompressor")
+		return nil, err
 	}
 	if cfg.maxBytes == 0 {
 		cfg.maxBytes = defaultFetchBytes
@@ -181,7 +180,7 @@ func newFollower(c Config, cfg followConfig) (*follower, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &follower{
-		cfg: cfg, cl: cl, decoder: codec{decoder}, log: c.logger(), metrics: c.metrics(), addrs: c.Brokers,
+		cfg: cfg, cl: cl, decoder: decoder, log: c.logger(), metrics: c.metrics(), addrs: c.Brokers,
 		ctx: ctx, cancel: cancel, answers: make(chan answer),
 		brokers: map[int32]*broker{}, quiet: map[string]time.Time{},
 	}

@@ -61,7 +61,7 @@ func (f *follower) requestRecords(leader int32, ps []*partition) {
 				for j := range rt.Partitions {
 					rp := &rt.Partitions[j]
 					if i, ok := asked[partitionName{name, rp.Partition}]; ok {
-						got[i] = f.decode(name, got[i].wanted, rp)
+						got[i] = decodePartition(f.decoder, name, got[i].wanted, rp)
 					}
 				}
 			}
@@ -100,8 +100,17 @@ func (f *follower) fetchRequest(ps []*partition) *kmsg.FetchRequest {
 	return req
 }
 
-// decode unpacks one partition of an answer.
-func (f *follower) decode(name string, wanted int64, rp *kmsg.FetchResponseTopicPartition) fetched {
+// decoderOf returns what unpacks the batches that a client is sent.
+func decoderOf(cl *kgo.Client) (kgo.Decompressor, error) {
+	decoder, ok := cl.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
+	if !ok {
+		return nil, errors.New("kafka client offers no decompressor")
+	}
+	return codec{decoder}, nil
+}
+
+// decodePartition unpacks one partition of an answer.
+func decodePartition(decoder kgo.Decompressor, name string, wanted int64, rp *kmsg.FetchResponseTopicPartition) fetched {
 	out := fetched{
 		wanted: wanted, next: wanted, high: rp.HighWatermark, stable: rp.LastStableOffset,
 		bytes: len(rp.RecordBatches), err: kerr.ErrorForCode(rp.ErrorCode),
@@ -111,7 +120,7 @@ func (f *follower) decode(name string, wanted int64, rp *kmsg.FetchResponseTopic
 	}
 	fp, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
 		Offset: wanted, IsolationLevel: kgo.ReadCommitted(), Topic: name, Partition: rp.Partition,
-	}, rp, f.decoder, nil)
+	}, rp, decoder, nil)
 	out.next = next
 	out.records = make([]Record, len(fp.Records))
 	for i, r := range fp.Records {

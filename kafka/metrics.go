@@ -30,6 +30,8 @@ type Metrics struct {
 	batchesSkipped *prometheus.CounterVec
 	offsetsLost    *prometheus.CounterVec
 	fetchErrors    *prometheus.CounterVec
+	historyRecords *prometheus.CounterVec
+	historyBytes   *prometheus.CounterVec
 	lag            *prometheus.GaugeVec
 	recordsWritten *prometheus.CounterVec
 	writeErrors    *prometheus.CounterVec
@@ -49,6 +51,8 @@ func NewMetrics() *Metrics {
 		batchesSkipped: counter("batches_skipped_total", "Batches stepped over because they cannot be decoded.", "topic", "reason"),
 		offsetsLost:    counter("offsets_lost_total", "Offsets that the log no longer held when they were asked for.", "topic"),
 		fetchErrors:    counter("fetch_errors_total", "Fetches that a broker refused or did not answer.", "topic"),
+		historyRecords: counter("history_records_total", "Records of the past read for those who come back late.", "topic"),
+		historyBytes:   counter("history_bytes_total", "Bytes of record batches of the past read, compressed.", "topic"),
 		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: "livemap", Subsystem: "kafka", Name: "lag_offsets",
 			Help: "High watermark less the position, at the last fetch.",
@@ -61,7 +65,7 @@ func NewMetrics() *Metrics {
 
 func (m *Metrics) all() []prometheus.Collector {
 	return []prometheus.Collector{
-		m.recordsRead, m.bytesRead, m.batchesSkipped, m.offsetsLost, m.fetchErrors,
+		m.recordsRead, m.bytesRead, m.batchesSkipped, m.offsetsLost, m.fetchErrors, m.historyRecords, m.historyBytes,
 		m.lag, m.recordsWritten, m.writeErrors, m.transactions,
 	}
 }

@@ -44,12 +44,14 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, permit *auth.Per
 	if tenant != nil {
 		sub.Permission = tenant
 	}
-	client, err := s.hub.Join(sub)
-	if err != nil {
+	client, err := s.join(w, r, q, &sub)
+	if client == nil {
 		if tenant != nil {
 			tenant.Left()
 		}
-		s.notJoined(w, r, err)
+		if err != nil {
+			s.notJoined(w, r, err)
+		}
 		return
 	}
 	if s.withdrawn(permit) {
@@ -57,7 +59,35 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, permit *auth.Per
 		s.deny(w, r, auth.Revocation())
 		return
 	}
+	if sub.Span.Over() {
+		s.sendSpan(w, r, client)
+		return
+	}
 	s.stream(w, r, client)
+}
+
+// join admits a client, once the time that it asks for is found. It returns
+// neither where the request was answered.
+func (s *Server) join(w http.ResponseWriter, r *http.Request, q query, sub *hub.Subscription) (*hub.Client, error) {
+	now := time.Now()
+	over := !q.until.IsZero() && !q.until.After(now)
+	if !over {
+		sub.Until = q.until
+	}
+	if over || !q.since.IsZero() {
+		until := q.until
+		if !over {
+			until = time.Time{}
+		}
+		var err error
+		if sub.Span, err = s.hub.Locate(r.Context(), q.topics, q.lastID, q.since, until); err != nil {
+			return nil, err
+		}
+		if over && s.answered(w, r, q, sub, now) {
+			return nil, nil
+		}
+	}
+	return s.hub.Join(*sub)
 }
 
 // allowed checks what a request names against the permit, and then whether the
@@ -95,6 +125,9 @@ func (s *Server) notJoined(w http.ResponseWriter, r *http.Request, err error) {
 		s.shed(w, r, shedDrain)
 	case errors.Is(err, hub.ErrFull):
 		s.shed(w, r, shedFull)
+	case errors.Is(err, hub.ErrHistory):
+		s.config.Logger.Debug("look up the past", "err", err)
+		s.shed(w, r, shedHistory)
 	default:
 		refuse(http.StatusBadRequest, "this cannot be asked for: too many keys or topics").write(w)
 	}
@@ -112,6 +145,7 @@ func (s *Server) shed(w http.ResponseWriter, r *http.Request, reason shedReason)
 	retry := time.Second + rand.N(4*time.Second)
 	b := hub.AppendGoodbye(nil, reason.told(), retry)
 	streamHeader(w.Header())
+	w.Header().Del("ETag")
 	w.Header().Set("Connection", "close")
 	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	w.WriteHeader(http.StatusOK)

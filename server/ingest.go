@@ -109,9 +109,7 @@ func (in *ingest) publish(e kafka.Records) error {
 	t.started[e.Partition] = true
 	in.records = in.records[:0]
 	for _, r := range e.Records {
-		in.records = append(in.records, hub.Record{
-			Topic: t.index, Partition: r.Partition, Offset: r.Offset, At: r.At, Key: r.Key, Value: r.Value,
-		})
+		in.records = append(in.records, hubRecord(t.index, r))
 	}
 	err := in.hub.Publish(in.records)
 	clear(in.records)

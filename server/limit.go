@@ -52,15 +52,19 @@ const (
 	shedAddress shedReason = "address"  // as many streams from one address as allowed
 	shedSubject shedReason = "subject"  // as many streams of one subject as allowed
 	shedRate    shedReason = "rate"     // too many requests for streams at once
+	shedHistory shedReason = "history"  // the past that is asked for cannot be looked up now
 )
 
 // shedReasons lists them all, for metrics.
-var shedReasons = []shedReason{shedFull, shedDrain, shedAddress, shedSubject, shedRate}
+var shedReasons = []shedReason{shedFull, shedDrain, shedAddress, shedSubject, shedRate, shedHistory}
 
 // told returns what the goodbye says: whatever the limit, later there may be room.
 func (r shedReason) told() hub.CloseReason {
-	if r == shedDrain {
+	switch r {
+	case shedDrain:
 		return hub.CloseDrain
+	case shedHistory:
+		return hub.CloseBehind
 	}
 	return hub.CloseOverload
 }

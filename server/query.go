@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"livemap/hub"
 )
@@ -15,6 +16,8 @@ type query struct {
 	keys     []string // nil: every key
 	envelope bool
 	lastID   string
+	since    time.Time // zero: not given
+	until    time.Time // zero: not given
 }
 
 // parameters that may stand once in a query.
@@ -42,9 +45,6 @@ func eventsQuery(r *http.Request) (query, *problem) {
 		return query{}, bad
 	}
 	q := query{}
-	if values.Has("since") || values.Has("until") {
-		return q, refuse(http.StatusBadRequest, "since and until are not yet served by this version")
-	}
 	if q.topics = splitList(values.Get("topics")); q.topics == nil {
 		return q, refuse(http.StatusBadRequest, "topics is missing: name at least one, separated by commas; /v1/topics lists them")
 	}
@@ -75,7 +75,51 @@ func eventsQuery(r *http.Request) (query, *problem) {
 			return q, refuse(http.StatusBadRequest, "lastEventId is not an id of this server")
 		}
 	}
-	return q, nil
+	return q, q.times(values, time.Now())
+}
+
+// times reads since and until.
+func (q *query) times(values url.Values, now time.Time) *problem {
+	for _, p := range []struct {
+		name string
+		to   *time.Time
+	}{{"since", &q.since}, {"until", &q.until}} {
+		if !values.Has(p.name) {
+			continue
+		}
+		t, err := parseTime(values.Get(p.name), now)
+		if err != nil {
+			return refuse(http.StatusBadRequest, p.name+" "+err.Error())
+		}
+		*p.to = t
+	}
+	switch {
+	case q.since.After(now):
+		return refuse(http.StatusBadRequest, "since lies ahead")
+	case !q.until.IsZero() && q.until.Before(q.since):
+		return refuse(http.StatusBadRequest, "until lies before since")
+	}
+	return nil
+}
+
+var errTime = errors.New("must be a time like 2026-11-27T00:00:00Z, or how long ago, like -5m or -1h30m")
+
+// parseTime reads a time of RFC 3339, or how long ago it is. What is relative
+// counts from the last whole second, so that many who ask at once ask the same.
+func parseTime(s string, now time.Time) (time.Time, error) {
+	if ago, ok := strings.CutPrefix(s, "-"); ok {
+		d, err := time.ParseDuration(ago)
+		if err != nil || d < 0 || strings.HasPrefix(ago, "-") {
+			return time.Time{}, errTime
+		}
+		return now.Truncate(time.Second).Add(-d), nil
+	}
+	// A plus sign that was not encoded arrives as a space.
+	t, err := time.Parse(time.RFC3339, strings.Replace(s, " ", "+", 1))
+	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
+		return time.Time{}, errTime
+	}
+	return t, nil
 }
 
 // maxQueryKeys is how many keys a request may name.

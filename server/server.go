@@ -35,6 +35,7 @@ type Server struct {
 	hub      *hub.Hub
 	page     *page
 	ingest   *ingest
+	history  *history
 	tail     *kafka.Tail
 	metrics  *metrics
 	limits   *limits
@@ -59,7 +60,13 @@ func New(config Config) (*Server, error) {
 		return nil, err
 	}
 	config = config.withDefaults()
-	h, err := hub.New(config.hubConfig())
+	past, err := newHistory(config)
+	if err != nil {
+		return nil, err
+	}
+	blueprint := config.hubConfig()
+	blueprint.History = past
+	h, err := hub.New(blueprint)
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +74,7 @@ func New(config Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.history = past
 	s.ingest, s.tail, err = newIngest(config, h, s.metrics)
 	if err != nil {
 		return nil, err
@@ -113,6 +121,7 @@ func contentType(f hub.Format) string {
 // returns when everything it started is gone. The error is nil then; ErrListen
 // when an address is taken.
 func (s *Server) Run(ctx context.Context) error {
+	defer s.history.kafka.Close()
 	if err := s.probe(ctx); err != nil {
 		return err
 	}
