@@ -93,15 +93,7 @@ func notifyTwice(parent context.Context) (context.Context, func()) {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c cli
 	exit := -1
-	parser, err := kong.New(&c,
-		kong.Name("livemap"),
-		kong.Description("Orders in, a live world map out. Every flag can also come from LIVEMAP_<FLAG> or a --config file."),
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { exit = code }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.PostBuild(environment),
-		kong.Configuration(loadSettings),
-	)
+	parser, err := newParser(&c, stdout, stderr, func(code int) { exit = code })
 	if err != nil {
 		fmt.Fprintln(stderr, "livemap:", err)
 		return exitFailed
@@ -115,6 +107,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	e := env{ctx: ctx, stdout: stdout, stderr: stderr, config: string(c.Config), log: newLogger(stderr, c.LogFormat, c.LogLevel)}
 	return complain(stderr, parsed.Run(e))
+}
+
+// newParser returns what reads a command line into c. exit is called when --help
+// was printed.
+func newParser(c *cli, stdout, stderr io.Writer, exit func(int)) (*kong.Kong, error) {
+	return kong.New(c,
+		kong.Name("livemap"),
+		kong.Description("Orders in, a live world map out. Every flag can also come from LIVEMAP_<FLAG> or a --config file."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(exit),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.PostBuild(environment),
+		kong.Configuration(loadSettings),
+	)
 }
 
 // complain prints err, a line for each problem it holds, and returns the exit
