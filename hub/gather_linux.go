@@ -13,8 +13,13 @@ type gathered struct {
 	result   outcome
 	whole    bool // end is the head of the ring
 	batch    batch
+	joined   []byte // the batch in one piece, where it is small
 	send     poll.Send
 }
+
+// maxJoined is how many bytes are copied together for all clients, so that for
+// each of them the kernel finds one piece: a frame of a view of keys is three.
+const maxJoined = 8 << 10
 
 // gather returns what is owed to a client that is in the ring.
 func (s *shard) gather(c *slot) *gathered {
@@ -32,11 +37,24 @@ func (s *shard) gather(c *slot) *gathered {
 	g.whole = next == g.batch.head
 	if g.result == some {
 		g.end = s.place(a, next, g.batch.last)
+		g.fill()
+	}
+	return g
+}
+
+// fill makes the batch what is sent.
+func (g *gathered) fill() {
+	if len(g.batch.slices) == 1 || g.batch.bytes > maxJoined {
 		for _, b := range g.batch.slices {
 			g.send.Add(b)
 		}
+		return
 	}
-	return g
+	g.joined = g.joined[:0]
+	for _, b := range g.batch.slices {
+		g.joined = append(g.joined, b...)
+	}
+	g.send.Add(g.joined)
 }
 
 // ungather forgets what was gathered, so that no segment outlives the ring for
