@@ -4,16 +4,30 @@ import (
 	"errors"
 	"net"
 	"testing"
+
+	"livemap/hub/internal/poll"
 )
 
 func init() {
-	drivers = append(drivers, driver{"shard", 2, serveShard})
+	drivers = append(drivers, driver{"shard", 2, serveShard}, driver{"shard of bare sockets", 2, serveBare})
 	links["shard"] = linkShard
 }
 
 // serveShard hands the connection over and waits for what becomes of it.
 func serveShard(c *Client, conn *net.TCPConn, head []byte) CloseReason {
 	return <-handOver(c, conn, head)
+}
+
+// serveBare does so with a socket that Go's poller no longer knows.
+func serveBare(c *Client, conn *net.TCPConn, head []byte) CloseReason {
+	ended := make(chan CloseReason, 1)
+	c.over = func(r CloseReason) { ended <- r }
+	fd, err := poll.Detach(conn)
+	if err != nil {
+		panic(err)
+	}
+	c.HandOverSocket(fd, head)
+	return <-ended
 }
 
 func handOver(c *Client, conn *net.TCPConn, head []byte) <-chan CloseReason {

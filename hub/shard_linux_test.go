@@ -287,6 +287,21 @@ func TestFarBehind(t *testing.T) {
 // Who shows an id that the hub has not reached is told hello while it waits; it
 // may leave meanwhile, or be told that it was in vain.
 func TestShardBehind(t *testing.T) {
+	t.Run("connection", func(t *testing.T) {
+		testShardBehind(t, func(c *Client, conn *net.TCPConn) { c.HandOver(conn, nil) })
+	})
+	t.Run("bare socket", func(t *testing.T) {
+		testShardBehind(t, func(c *Client, conn *net.TCPConn) {
+			fd, err := poll.Detach(conn)
+			if err != nil {
+				t.Error(err)
+			}
+			c.HandOverSocket(fd, nil)
+		})
+	})
+}
+
+func testShardBehind(t *testing.T, handOver func(*Client, *net.TCPConn)) {
 	ahead := newStage(t, nil)
 	ahead.put("events/0@0 a=e0", "events/0@1 a=e1")
 	c := ahead.join(only("events"))
@@ -304,7 +319,7 @@ func TestShardBehind(t *testing.T) {
 		conn, other := socketPair(t, 32<<10)
 		ended := make(chan CloseReason, 1)
 		client.over = func(r CloseReason) { ended <- r }
-		waiting.Go(func() { client.HandOver(conn, nil) })
+		waiting.Go(func() { handOver(client, conn) })
 		run(&peer{TCPConn: other, t: t, ended: ended})
 	}
 	connect(func(p *peer) {

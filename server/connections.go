@@ -21,6 +21,7 @@ type connections struct {
 	most   int // with the streams; 0: no limit
 
 	mu    sync.Mutex
+	usual int // requests that the gate answers
 	open  map[net.Conn]netip.Prefix
 	peers map[netip.Prefix]int
 }
@@ -59,7 +60,7 @@ func (c *connections) enter(conn net.Conn) bool {
 	c.open[conn] = peer
 	c.peers[peer]++
 	switch {
-	case c.most > 0 && streams+len(c.open) > c.most:
+	case c.most > 0 && streams+c.usual+len(c.open) > c.most:
 		c.server.metrics.refusedConnections[refusedFull].Inc()
 		return false
 	case peer.IsValid() && c.server.config.Limits.PerAddress > 0 && c.peers[peer] > c.server.config.Limits.PerAddress:
@@ -67,6 +68,25 @@ func (c *connections) enter(conn net.Conn) bool {
 		return false
 	}
 	return true
+}
+
+// enterUsual counts a request in that the gate has read; false: there are too
+// many connections.
+func (c *connections) enterUsual() bool {
+	streams := c.server.hub.Clients()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.most > 0 && streams+c.usual+len(c.open) >= c.most {
+		return false
+	}
+	c.usual++
+	return true
+}
+
+func (c *connections) leaveUsual() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.usual--
 }
 
 func (c *connections) leave(conn net.Conn) {
@@ -82,7 +102,7 @@ func (c *connections) leave(conn net.Conn) {
 func (c *connections) count() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.open)
+	return c.usual + len(c.open)
 }
 
 // refusedConnection is why a connection was closed unread.

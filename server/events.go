@@ -168,6 +168,10 @@ func (s *Server) trusted(remote string) bool {
 // the hub is driven from here until the stream is over; an HTTP/2 stream stays
 // with net/http.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request, client *hub.Client) {
+	if socket, ok := w.(bareSocket); ok {
+		socket.handOver(client)
+		return
+	}
 	if r.ProtoMajor >= 2 {
 		streamHeader(w.Header())
 		w.WriteHeader(http.StatusOK)
@@ -193,6 +197,9 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, client *hub.Clie
 	}
 	walk(conn, client, streamHead(w.Header()))
 }
+
+// bareSocket is a ResponseWriter of the gate: net/http has no part in it.
+type bareSocket interface{ handOver(*hub.Client) }
 
 // walk drives a connection that no shard takes.
 func walk(conn net.Conn, client *hub.Client, head []byte) {

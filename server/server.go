@@ -158,8 +158,11 @@ func (s *Server) probe(ctx context.Context) error {
 	return l.Close()
 }
 
+// listen listens for plain TCP. Go would offer Multipath TCP; its sockets take
+// more of the kernel's memory and know no TCP_USER_TIMEOUT.
 func listen(ctx context.Context, address string) (net.Listener, error) {
 	var lc net.ListenConfig
+	lc.SetMultipathTCP(false)
 	l, err := lc.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrListen, err)
@@ -273,7 +276,13 @@ func (s *Server) servePublic(ctx, broken context.Context, admin net.Addr) error 
 	if err != nil {
 		return err
 	}
-	public := &listener{l, s.publicServer()}
+	behind, wait, err := s.gate(l)
+	if err != nil {
+		l.Close()
+		return err
+	}
+	defer wait()
+	public := &listener{behind, s.publicServer()}
 	served := make(chan error, 1)
 	go func() { served <- public.serve() }()
 	s.serving.Store(true)

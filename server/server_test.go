@@ -98,7 +98,7 @@ func newSite(t *testing.T, change func(*Config)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,11 @@ func newSite(t *testing.T, change func(*Config)) *site {
 	ran := make(chan error, 2)
 	go func() { ran <- h.Run(ctx) }()
 	go func() { ran <- s.guard(ctx) }()
-	public := &listener{l, s.publicServer()}
+	behind, wait, err := s.gate(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := &listener{behind, s.publicServer()}
 	served := make(chan error, 1)
 	go func() { served <- public.serve() }()
 	t.Cleanup(func() {
@@ -118,6 +122,7 @@ func newSite(t *testing.T, change func(*Config)) *site {
 		if err := <-served; err != nil {
 			t.Error(err)
 		}
+		wait()
 	})
 	return &site{s, t, l.Addr().String()}
 }

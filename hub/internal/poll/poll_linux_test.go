@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // pair returns a detached socket and its peer.
@@ -177,5 +179,46 @@ func TestSendAllocations(t *testing.T) {
 		peer.Read(b)
 	}); got > 0 {
 		t.Errorf("%v allocations", got)
+	}
+}
+
+// What comes from a listener that is tuned is tuned.
+func TestTuneListener(t *testing.T) {
+	var plain net.ListenConfig
+	plain.SetMultipathTCP(false)
+	l, err := plain.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	f, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	raw, err := f.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(fd uintptr) { err = Tune(int(fd), time.Minute) }); err != nil {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer, err := net.DialTCP("tcp", nil, l.Addr().(*net.TCPAddr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Close()
+	fd, _, err := unix.Accept(int(f.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer Close(fd)
+	for option, want := range map[int]int{unix.TCP_NODELAY: 1, unix.TCP_NOTSENT_LOWAT: unsentBytes, unix.TCP_USER_TIMEOUT: 60_000} {
+		if got, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, option); err != nil || got != want {
+			t.Errorf("option %d is %d, %v; want %d", option, got, err, want)
+		}
 	}
 }
