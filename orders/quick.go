@@ -1,0 +1,288 @@
+package orders
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"math/bits"
+)
+
+// Quick reads orders as [Decode] does, several times as fast and without memory
+// of its own for each: FuzzQuick holds the two together. It expects what nearly
+// all records are, the bytes that [AppendJSON] writes for an order of plain
+// texts, and hands everything else to Decode: fields in another order, white
+// space, escapes, what is at fault. It remembers places, because orders come
+// from and go to the same few thousand cities again and again.
+//
+// A Quick is for one goroutine.
+type Quick struct {
+	places []*rawPlace // by hash; a new one takes the place of another
+	number uint32      // of the last place
+
+	day  [len("2006-01-02")]byte // the date read last, and where it begins
+	dayT Time
+}
+
+// rememberedPlaces is how many places a Quick remembers at most.
+const rememberedPlaces = 1 << 14
+
+// rawPlace is a place and the JSON that it was read from.
+type rawPlace struct {
+	KnownPlace
+	json string
+}
+
+// NewQuick returns a Quick that remembers nothing yet.
+func NewQuick() *Quick { return &Quick{places: make([]*rawPlace, rememberedPlaces)} }
+
+// Read fills o with the order that b holds, and validates it. The error is an
+// *[Invalid]; then o holds nothing of use. o refers to b.
+func (q *Quick) Read(b []byte, o *Raw) error {
+	if len(b) <= MaxRecordBytes && q.read(b, o) {
+		return nil
+	}
+	order, err := Decode(b)
+	if err != nil {
+		return err
+	}
+	o.set(order)
+	return nil
+}
+
+// read reports whether b is of the usual form; only then is o complete.
+func (q *Quick) read(b []byte, o *Raw) bool {
+	r := quickReader{b: b}
+	r.expect(`{"v":1,"id":"`)
+	o.ID = r.id()
+	r.expect(`","at":"`)
+	o.At = q.time(&r)
+	r.expect(`","shop":"`)
+	o.Shop = r.id()
+	r.expect(`","shopper":"`)
+	o.Shopper = r.id()
+	r.expect(`","currency":"`)
+	o.Currency = r.letters(3)
+	r.expect(`","amount":`)
+	o.Amount = r.whole(MaxAmount)
+	r.expect(`,"lines":[`)
+	o.Lines = r.lines(o.Lines[:0])
+	r.expect(`],"from":`)
+	o.From = q.place(&r)
+	r.expect(`,"to":`)
+	o.To = q.place(&r)
+	r.expect(`,"mass_g":`)
+	o.MassG = r.whole(MaxMassG)
+	r.expect(`}`)
+	return !r.other && r.i == len(b)
+}
+
+// quickReader reads one record. Once it meets what it does not expect, other is
+// set and what it returns means nothing.
+type quickReader struct {
+	b     []byte
+	i     int
+	other bool
+}
+
+// expect consumes s, which must come next.
+func (r *quickReader) expect(s string) {
+	end := r.i + len(s)
+	if end > len(r.b) || string(r.b[r.i:end]) != s {
+		r.other = true
+		return
+	}
+	r.i = end
+}
+
+// lines reads lines up to the bracket after them.
+func (r *quickReader) lines(lines []RawLine) []RawLine {
+	for len(lines) < MaxLines {
+		var l RawLine
+		r.expect(`{"product":"`)
+		l.Product = r.id()
+		r.expect(`","units":`)
+		l.Units = r.whole(MaxUnits)
+		r.expect(`,"amount":`)
+		l.Amount = r.whole(MaxAmount)
+		r.expect(`}`)
+		lines = append(lines, l)
+		if r.other || r.i == len(r.b) || r.b[r.i] != ',' {
+			return lines
+		}
+		r.i++
+	}
+	r.other = true
+	return lines
+}
+
+// id reads an id up to the quote after it: 1 to MaxIDBytes of printable ASCII
+// without a quote or backslash.
+func (r *quickReader) id() []byte {
+	start := r.i
+	i := start
+	for i+8 <= len(r.b) {
+		if n := plainBytes(binary.LittleEndian.Uint64(r.b[i:])); n < 8 {
+			i += n
+			return r.endID(start, i)
+		}
+		i += 8
+	}
+	for i < len(r.b) && r.b[i] != '"' {
+		if c := r.b[i]; c < ' ' || c >= 0x7f || c == '\\' {
+			break
+		}
+		i++
+	}
+	return r.endID(start, i)
+}
+
+func (r *quickReader) endID(start, end int) []byte {
+	if n := end - start; n == 0 || n > MaxIDBytes || end == len(r.b) || r.b[end] != '"' {
+		r.other = true
+		return nil
+	}
+	r.i = end
+	return r.b[start:end:end]
+}
+
+// plainBytes returns how many of the eight bytes of w, the lowest first, come
+// before one that is no printable ASCII, or a quote, or a backslash: 8 if none.
+// It looks at all eight at once (Mycroft's test for a zero byte): a byte's high
+// bit ends up set if the byte is below a bound or differs from none of those
+// excluded; the lowest such bit is exact, higher ones may be borrowed into.
+func plainBytes(w uint64) int {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	quote, backslash, del := w^ones*'"', w^ones*'\\', w^ones*0x7f
+	found := (w-ones*' ')&^w | (quote-ones)&^quote | (backslash-ones)&^backslash | (del-ones)&^del | w
+	return bits.TrailingZeros64(found&high) / 8
+}
+
+// letters reads n capital letters.
+func (r *quickReader) letters(n int) []byte {
+	end := r.i + n
+	if end > len(r.b) {
+		r.other = true
+		return nil
+	}
+	s := r.b[r.i:end:end]
+	for _, c := range s {
+		if !isUpper(c) {
+			r.other = true
+		}
+	}
+	r.i = end
+	return s
+}
+
+// whole reads a whole number from 0 to most, which has at most 18 digits. That
+// no fraction or exponent follows shows in what is expected next.
+func (r *quickReader) whole(most int64) int64 {
+	const mostDigits = 18
+	start, n := r.i, int64(0)
+	i := start
+	for i < len(r.b) && isDigit(r.b[i]) && i-start < mostDigits {
+		n = n*10 + int64(r.b[i]-'0')
+		i++
+	}
+	if i == start || n > most || r.b[start] == '0' && i > start+1 {
+		r.other = true
+	}
+	r.i = i
+	return n
+}
+
+// time reads a time in the form that livemap writes.
+func (q *Quick) time(r *quickReader) Time {
+	end := r.i + len(timeExample)
+	if r.other || end > len(r.b) {
+		r.other = true
+		return 0
+	}
+	b := r.b[r.i:end]
+	r.i = end
+	if string(b[:len(q.day)]) == string(q.day[:]) {
+		if t, ok := clockTime(b[len(q.day):]); ok {
+			return q.dayT + t
+		}
+	}
+	t, ok := parsePlainTime(b)
+	if !ok {
+		r.other = true
+		return 0
+	}
+	copy(q.day[:], b)
+	q.dayT = t - (t%millisPerDay+millisPerDay)%millisPerDay
+	return t
+}
+
+const millisPerDay = 86_400_000
+
+// clockTime reads "T00:00:00.123Z" as milliseconds of the day.
+func clockTime(b []byte) (Time, bool) {
+	if len(b) != 14 || b[0] != 'T' || b[3] != ':' || b[6] != ':' || b[9] != '.' || b[13] != 'Z' {
+		return 0, false
+	}
+	hour, minute, second := twoDigits(b[1], b[2]), twoDigits(b[4], b[5]), twoDigits(b[7], b[8])
+	tens, ones := twoDigits('0', b[10]), twoDigits(b[11], b[12])
+	if hour > 23 || minute > 59 || second > 59 || tens > 9 || ones > 99 {
+		return 0, false
+	}
+	return Time(((hour*60+minute)*60+second)*1000 + tens*100 + ones), true
+}
+
+// twoDigits returns the number of two digits, more than 99 if they are none.
+func twoDigits(a, b byte) uint32 {
+	x, y := uint32(a-'0'), uint32(b-'0') // a byte below '0' wraps around
+	if x > 9 || y > 9 {
+		return 100
+	}
+	return x*10 + y
+}
+
+// place reads a place, which ends at the next brace unless a text of it holds
+// one: then what is cut off there is no place.
+func (q *Quick) place(r *quickReader) *KnownPlace {
+	if r.other {
+		return nil
+	}
+	n := bytes.IndexByte(r.b[r.i:], '}') + 1
+	if n < 16 {
+		r.other = true
+		return nil
+	}
+	raw := r.b[r.i : r.i+n]
+	r.i += n
+	slot := &q.places[placeHash(raw)%rememberedPlaces]
+	if known := *slot; known != nil && known.json == string(raw) {
+		return &known.KnownPlace
+	}
+	p, ok := decodePlace(raw)
+	if !ok {
+		r.other = true
+		return nil
+	}
+	known := &rawPlace{KnownPlace: KnownPlace{Place: p}, json: string(raw)}
+	if q.number < math.MaxUint32 { // after 4 billion places, they have no numbers
+		q.number++
+		known.Number = q.number
+	}
+	*slot = known
+	return &known.KnownPlace
+}
+
+// placeHash looks at the beginning of the city, the length and the end of the
+// longitude, which tell most places apart; whether it is the same place is
+// decided by all bytes.
+func placeHash(raw []byte) uint64 {
+	h := binary.LittleEndian.Uint64(raw[8:]) ^ uint64(len(raw))<<56
+	h = h*0x9e3779b97f4a7c15 ^ binary.LittleEndian.Uint64(raw[len(raw)-9:])
+	h *= 0xd6e8feb86659fd93
+	return h ^ h>>32
+}
+
+// decodePlace reads and validates a place that is all of raw.
+func decodePlace(raw []byte) (Place, bool) {
+	d := decoder{scanner: scanner{b: raw}, line: -1}
+	p := d.readPlace("from")
+	return p, d.bad == "" && d.fault == nil && d.i == len(raw) && p.check("from") == nil
+}
