@@ -1,8 +1,6 @@
 package aggregate
 
 import (
-	"github.com/cespare/xxhash/v2"
-
 	"livemap/orders"
 )
 
@@ -17,41 +15,51 @@ type Input struct {
 // Add takes one order. It keeps nothing of o but strings that it must show, and
 // never fails: the Verdict says what became of it.
 func (a *Aggregator) Add(in Input, o *orders.Order) Verdict {
-	a.marks.grow(int(in.Partition) + 1)
-	p := a.marks.parts[in.Partition]
-	if in.Offset < p.replayUntil {
-		a.replay(in, p, o)
-		a.Advance(in.Partition, in.Offset+1)
-		a.stats.Verdicts[Replayed]++
+	a.one.Reset()
+	a.preparer.Prepare(&a.one, in.Offset, in.RecordTime, rawOf(o))
+	a.AddPrepared(in.Partition, &a.one, in.Now)
+	return a.one.verdicts[0]
+}
+
+// AddPrepared takes orders of a partition one after the other, as [Aggregator.Add]
+// does: however many are prepared together, the results are the same.
+func (a *Aggregator) AddPrepared(partition int32, p *Prepared, now orders.Time) {
+	a.marks.grow(int(partition) + 1)
+	part := a.marks.parts[partition]
+	for i := range p.orders {
+		if i%touchAhead == 0 {
+			a.touch(part, p, i)
+		}
+		v := a.add(partition, part, p, &p.orders[i], now)
+		p.verdicts = append(p.verdicts, v)
+		a.stats.Verdicts[v]++
+	}
+}
+
+func (a *Aggregator) add(partition int32, part *partition, p *Prepared, o *prepared, now orders.Time) Verdict {
+	if o.offset < part.replayUntil {
+		// What was dealt with before a restart is in the checkpoint, unless its pane
+		// was open.
+		if secondOf(o.at) >= a.slide.end && a.judge(part, o) == Accepted {
+			a.store(a.entryOf(partition, p, o), o.offset)
+		}
+		a.Advance(partition, o.offset+1)
 		return Replayed
 	}
-	e, v := a.judge(in, p, o)
+	v := a.judge(part, o)
 	if v == Accepted {
-		v = a.accept(in, e, o)
+		v = a.accept(a.entryOf(partition, p, o), o)
 	}
 	if !v.Dead() {
-		at := o.At
+		at := o.at
 		if v == Duplicate {
 			at = noTime
 		}
-		a.marks.record(int(in.Partition), at, in.Now)
-		a.settle(in.Now)
+		a.marks.record(int(partition), at, now)
+		a.settle(now)
 	}
-	a.Advance(in.Partition, in.Offset+1)
-	a.stats.Verdicts[v]++
+	a.Advance(partition, o.offset+1)
 	return v
-}
-
-// replay adds an order that was dealt with before a restart to the state if
-// that could not be in the checkpoint: its pane was open.
-func (a *Aggregator) replay(in Input, p *partition, o *orders.Order) {
-	if secondOf(o.At) < a.slide.end {
-		return
-	}
-	e, v := a.judge(in, p, o)
-	if v == Accepted {
-		a.store(in, e)
-	}
 }
 
 // entry is an order on its way into the state.
@@ -63,65 +71,67 @@ type entry struct {
 	shopper   uint64 // hash of its shopper
 	country   scopeID
 	sums      sums
-	lines     []orders.Line
+	lines     []entryLine
+}
+
+func (a *Aggregator) entryOf(partition int32, p *Prepared, o *prepared) entry {
+	return entry{
+		partition: partition, at: o.at, start: secondOf(o.at), id: o.id, shopper: o.shopper,
+		country: a.country(o.country), sums: o.sums, lines: p.lines[o.firstLine:o.afterLines],
+	}
 }
 
 // judge applies the checks in their order.
-func (a *Aggregator) judge(in Input, p *partition, o *orders.Order) (entry, Verdict) {
-	if o.At < firstTime || o.At > in.RecordTime+futureSpan {
-		return entry{}, DeadTime
+func (a *Aggregator) judge(part *partition, o *prepared) Verdict {
+	if o.dead != Accepted {
+		return o.dead
 	}
-	sales, ok := a.money.convert(o.Amount, o.Currency, o.At)
-	if !ok {
-		return entry{}, DeadRate
-	}
-	id := xxhash.Sum64String(o.ID)
 	earliest := a.marks.now - a.lateness
-	if p.seen.has(id, o.At, earliest) {
-		return entry{}, Duplicate
+	if part.seen.has(o.id, o.at, earliest) {
+		return Duplicate
 	}
-	if o.At < earliest {
-		return entry{}, Late
+	if o.at < earliest {
+		return Late
 	}
-	metres := distance(o.From, o.To)
-	return entry{
-		partition: in.Partition, at: o.At, start: secondOf(o.At),
-		id: id, shopper: xxhash.Sum64String(o.Shopper), country: a.country(o.To.Country),
-		sums:  sums{orders: 1, sales: sales, distanceM: metres, carbonG: carbon(o.MassG, metres)},
-		lines: o.Lines,
-	}, Accepted
+	return Accepted
 }
 
 // accept takes an order into the state and into the next shipments.
-func (a *Aggregator) accept(in Input, e entry, o *orders.Order) Verdict {
+func (a *Aggregator) accept(e entry, o *prepared) Verdict {
 	a.highest = max(a.highest, e.at)
-	v := Accepted
+	v, first := Accepted, noProduct
 	if e.start < a.slide.end {
 		v = Corrected
 		a.correct(e)
 	} else {
-		a.store(in, e)
+		first = a.store(e, o.offset)
 	}
-	cells := cellsOf(o.From, o.To)
-	a.batches[worldID].add(o, cells)
-	if e.country != worldID {
-		a.batches[e.country].add(o, cells)
-	}
+	a.ship(e, o, first)
 	return v
 }
 
-// store takes an order into its open pane.
-func (a *Aggregator) store(in Input, e entry) {
+// store takes an order into its open pane and returns the number of the product
+// of its first line, if that was counted.
+func (a *Aggregator) store(e entry, offset int64) (first productID) {
 	a.coverStart(e.start)
 	q := a.panes.openAt(e.start)
-	q.open.noteOffset(e.partition, in.Offset)
+	q.open.noteOffset(e.partition, offset)
 	q.open.ids = append(q.open.ids, seenID{hash: e.id, at: e.at, partition: e.partition})
 	a.fill(q, e)
-	for _, line := range e.lines {
-		if id, ok := a.addUnits(e, line); ok {
-			a.trend.units.pending += q.open.units.add(unitEntry{product: id, country: e.country, units: line.Units}, a.trend.units.names)
+	first = noProduct
+	for i, line := range e.lines {
+		id, ok := a.addUnits(e, line)
+		if !ok {
+			continue
+		}
+		if i == 0 {
+			first = id
+		}
+		if q.open.units.add(id, e.country, line.units, a.trend.units.names) {
+			a.trend.units.pending++
 		}
 	}
+	return first
 }
 
 // correct takes an order into a closed pane and every closed window after it.
@@ -137,9 +147,10 @@ func (a *Aggregator) correct(e entry) {
 		}
 	}
 	a.fill(a.panes.closedAt(e.start), e)
-	counted := make([]orders.Line, 0, len(e.lines)) // the caller may use e.lines again
+	counted := make([]entryLine, 0, len(e.lines)) // the caller may use e.lines again
 	for _, line := range e.lines {
 		if _, ok := a.addUnits(e, line); ok {
+			line.name = append([]byte(nil), line.name...)
 			counted = append(counted, line)
 		}
 	}
@@ -166,9 +177,9 @@ func (a *Aggregator) fill(q *pane, e entry) {
 }
 
 // addUnits counts a line's units. ok is false if there are none, or no room.
-func (a *Aggregator) addUnits(e entry, line orders.Line) (id productID, ok bool) {
-	if line.Units <= 0 || line.Product == "" {
+func (a *Aggregator) addUnits(e entry, line entryLine) (id productID, ok bool) {
+	if line.units <= 0 || len(line.name) == 0 {
 		return 0, false
 	}
-	return a.trend.units.add(e.start, line.Product, e.country, line.Units)
+	return a.trend.units.add(e.start, line.product, e.country, line.units)
 }

@@ -29,7 +29,7 @@ type Stats struct {
 	UnitsLeftOut int64 // units that trending had no room for, see Config.MaxProductBytes
 	OpenPanes    int
 	Panes        int
-	ShopperPairs int   // (shopper, scope) entries held
+	ShopperPairs int   // (shopper, country) entries held
 	ProductCells int   // (product, scope, minute) counts held
 	ProductBytes int64 // memory of the products, at most
 	Scopes       int
@@ -42,8 +42,10 @@ type Aggregator struct {
 	currency string
 	since    second
 	lateness orders.Time
-	money    *converter
 	class    *Classification
+	preparer *Preparer // of orders that come one by one
+	one      Prepared  // likewise
+	touched  uint64    // see touch
 
 	marks   *watermarks
 	scopes  *scopes
@@ -60,6 +62,7 @@ type Aggregator struct {
 	history history
 	trend   *trending
 	batches []batch // by scopeID
+	arcs    arcs
 
 	out     []Record
 	err     error // of encoding a record, returned by the next Flush
@@ -79,7 +82,7 @@ func New(cfg Config) (*Aggregator, error) {
 		currency: cfg.Currency,
 		since:    secondOf(cfg.TotalSince),
 		lateness: orders.Time(cfg.Lateness.Milliseconds()),
-		money:    newConverter(cfg.Currency, cfg.Rates),
+		preparer: NewPreparer(cfg),
 		marks:    newWatermarks(cfg.Disorder, cfg.Idle),
 		scopes:   newScopes(),
 		highest:  noTime,
@@ -169,8 +172,8 @@ func (a *Aggregator) Stats() Stats {
 }
 
 // country returns the scope of a country and makes room for a new one.
-func (a *Aggregator) country(code string) scopeID {
-	id := a.scopes.country(code)
+func (a *Aggregator) country(slot int16) scopeID {
+	id := a.scopes.country(slot)
 	if int(id) >= len(a.running) {
 		a.growScopes()
 	}
@@ -186,6 +189,7 @@ func (a *Aggregator) growScopes() {
 		a.running = append(a.running, running{end: noSecond, final: true, wall: noTime})
 	}
 	a.batches = slices.Grow(a.batches, n-len(a.batches))[:n]
+	a.arcs.grow(n)
 }
 
 // settle writes the trending lists of whole minutes that the watermark has

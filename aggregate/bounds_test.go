@@ -40,21 +40,23 @@ func TestConfigValidateReportsAll(t *testing.T) {
 func TestShipmentsFit(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("<", 128) // six bytes each in JSON
-	b := &batch{}
-	for i := range 10_000 {
-		o := &orders.Order{At: orders.Time(i), From: orders.Place{City: long, Lat: -89.6}, To: orders.Place{City: long, Lon: -179.4}}
-		o.Lines = []orders.Line{{Product: "x"}}
-		b.add(o, arcCells{fromLat: -179, fromLon: int16(-359 + i%700), toLat: -179, toLon: int16(-359 + i/10)})
-	}
-	if len(b.arcs) != maxArcCells || b.of != 10_000 {
-		t.Errorf("%d cells and %d orders, want %d and 10000", len(b.arcs), b.of, maxArcCells)
-	}
 	a, err := New(Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.SetClassification(NewClassification([]ClassificationEntry{{Product: "x", Title: strings.Repeat("&", 1000)}}))
-	value, err := encodeShipments(a.shipmentsRecord(b, feed.World, startTime))
+	far := orders.Place{City: long, Country: "AQ", Lat: -89.6, Lon: -179.4}
+	for i := range 10_000 {
+		to := orders.Place{City: long, Country: "AQ", Lat: float64(i/100) - 89.6, Lon: float64(i%100) - 179.4}
+		a.Add(Input{Offset: int64(i), RecordTime: startTime}, &orders.Order{
+			ID: fmt.Sprint(i), At: startTime + orders.Time(i)/1000, Currency: "USD", From: far, To: to, Lines: []orders.Line{{Product: "x", Units: 1}},
+		})
+	}
+	a.arcs.rank()
+	if n := len(a.arcs.list); n != 2*maxArcCells {
+		t.Errorf("%d cells of the world and a country, want %d", n, 2*maxArcCells)
+	}
+	value, err := encodeShipments(a.shipmentsRecord(&a.batches[worldID], worldID, startTime))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +78,7 @@ func TestLatestOrder(t *testing.T) {
 	t.Parallel()
 	b := &batch{}
 	for i, at := range []orders.Time{5, 9, 5, 1, 9, 7} {
-		b.add(&orders.Order{At: at, Amount: int64(i)}, arcCells{})
+		b.add(entry{}, &prepared{at: at, amount: int64(i)}, noProduct)
 	}
 	var got []int64
 	for _, l := range b.latest {
@@ -227,11 +229,8 @@ func TestCurrencies(t *testing.T) {
 func TestAddAllocates(t *testing.T) {
 	a, s := newBenchAggregator(t), newSteady(1000, 2000, 1000)
 	run := func(n int) {
-		for range n {
-			in, o := s.next()
-			if v := a.Add(in, o); v != Accepted && v != Corrected {
-				t.Fatalf("order %d: %s", s.n, v)
-			}
+		for range n / benchStep {
+			s.add(a, benchStep)
 		}
 	}
 	for range 40 { // two minutes and more
@@ -240,7 +239,7 @@ func TestAddAllocates(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := testing.AllocsPerRun(5, func() { run(1000) }) / 1000; got > 1 {
-		t.Errorf("%.2f allocations an order, want at most 1", got)
+	if got := testing.AllocsPerRun(5, func() { run(1000) }) / 1000; got > 0.1 {
+		t.Errorf("%.2f allocations an order, want at most 0.1", got)
 	}
 }

@@ -120,9 +120,11 @@ func (a *Aggregator) savePane(q *pane) {
 		w.b = binary.AppendVarint(w.b, int64(id.at-q.start.time()))
 		w.b = binary.BigEndian.AppendUint64(w.b, id.hash)
 	}
-	a.trend.units.pending += q.open.units.merge(a.trend.units.names)
-	for _, u := range q.open.units.list {
-		a.appendUnits(w, unitKeyOf(u.product, u.country), u.units)
+	if counts := q.open.units.counts; counts != nil {
+		for _, key := range counts.sorted() {
+			n, _ := counts.get(key)
+			a.appendUnits(w, key, n)
+		}
 	}
 	q.parts = w.close()
 }
@@ -169,8 +171,8 @@ func (a *Aggregator) appendCorrection(b []byte, e entry) []byte {
 	b = appendSums(b, e.sums)
 	b = binary.AppendVarint(b, int64(len(e.lines)))
 	for _, l := range e.lines {
-		b = appendString(b, l.Product)
-		b = binary.AppendVarint(b, l.Units)
+		b = appendString(b, string(l.name))
+		b = binary.AppendVarint(b, l.units)
 	}
 	return b
 }
@@ -215,8 +217,9 @@ func (a *Aggregator) saveMinute(start second) {
 	}
 	if i, ok := a.trend.units.index(start); ok {
 		bucket := a.trend.units.buckets[i]
-		for _, key := range slices.Sorted(maps.Keys(bucket.units)) {
-			a.appendUnits(w, key, bucket.units[key])
+		for _, key := range bucket.units.sorted() {
+			n, _ := bucket.units.get(key)
+			a.appendUnits(w, key, n)
 		}
 	}
 	a.changes.minutes[start] = w.close()

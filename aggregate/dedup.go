@@ -1,6 +1,10 @@
 package aggregate
 
-import "livemap/orders"
+import (
+	"slices"
+
+	"livemap/orders"
+)
 
 // seenID is an accepted order as the duplicate check knows it: the 64-bit hash
 // of its id. With 72 million ids held (a million orders a second), two
@@ -16,7 +20,23 @@ type seenID struct {
 // span of the first or in a neighbour, and a span can hold an accepted id only
 // once. So three lookups answer, and a whole span is forgotten at once.
 type seen struct {
-	spans map[int64]*idTable
+	spans []seenSpan // those in reach, some ten, in no order
+}
+
+// seenSpan is the ids of one span of time.
+type seenSpan struct {
+	span  int64
+	table *idTable
+}
+
+// at returns the table of a span, or nil.
+func (s *seen) at(span int64) *idTable {
+	for i := len(s.spans) - 1; i >= 0; i-- {
+		if s.spans[i].span == span {
+			return s.spans[i].table
+		}
+	}
+	return nil
 }
 
 func spanOf(at orders.Time) int64 { return floorDiv(int64(at), int64(duplicateSpan)) }
@@ -28,7 +48,7 @@ func spanOf(at orders.Time) int64 { return floorDiv(int64(at), int64(duplicateSp
 func (s *seen) has(hash uint64, at, earliest orders.Time) bool {
 	span := spanOf(at)
 	for near := span - 1; near <= span+1; near++ {
-		table := s.spans[near]
+		table := s.at(near)
 		if table == nil {
 			continue
 		}
@@ -47,13 +67,10 @@ func (s *seen) has(hash uint64, at, earliest orders.Time) bool {
 // add notes an accepted order.
 func (s *seen) add(hash uint64, at orders.Time) {
 	span := spanOf(at)
-	table := s.spans[span]
+	table := s.at(span)
 	if table == nil {
-		if s.spans == nil {
-			s.spans = map[int64]*idTable{}
-		}
-		table = newIDTable()
-		s.spans[span] = table
+		table = newIDTable(s.expected())
+		s.spans = append(s.spans, seenSpan{span, table})
 	}
 	table.put(hash, uint16(at-orders.Time(span)*duplicateSpan))
 }
@@ -62,11 +79,17 @@ func (s *seen) add(hash uint64, at orders.Time) {
 // coming order is at or after earliest, or late.
 func (s *seen) forget(earliest orders.Time) {
 	oldest := spanOf(earliest - duplicateSpan)
-	for span := range s.spans {
-		if span < oldest {
-			delete(s.spans, span)
-		}
+	s.spans = slices.DeleteFunc(s.spans, func(o seenSpan) bool { return o.span < oldest })
+}
+
+// expected is about how many ids a new span will have: as many as the fullest
+// of those before. Making room for them at once saves moving them several times.
+func (s *seen) expected() int {
+	most := 0
+	for _, o := range s.spans {
+		most = max(most, o.table.used)
 	}
+	return most
 }
 
 // idTable maps a hash to a millisecond within its span, by open addressing: ten
@@ -77,9 +100,10 @@ type idTable struct {
 	used    int
 }
 
-func newIDTable() *idTable {
+func newIDTable(expected int) *idTable {
 	const first = 64
-	return &idTable{keys: make([]uint64, first), offsets: make([]uint16, first)}
+	slots := max(first, expected+expected/3)
+	return &idTable{keys: make([]uint64, slots), offsets: make([]uint16, slots)}
 }
 
 // tableKey keeps 0 free for "no entry".
@@ -87,12 +111,13 @@ func tableKey(hash uint64) uint64 { return max(hash, 1) }
 
 // slot returns where key is, or the free slot where it belongs.
 func (t *idTable) slot(key uint64) int {
-	mask := uint64(len(t.keys) - 1)
-	i := key & mask
+	i := home(key, len(t.keys))
 	for t.keys[i] != 0 && t.keys[i] != key {
-		i = (i + 1) & mask
+		if i++; i == len(t.keys) {
+			i = 0
+		}
 	}
-	return int(i)
+	return i
 }
 
 func (t *idTable) get(hash uint64) (offset uint16, ok bool) {
@@ -101,7 +126,7 @@ func (t *idTable) get(hash uint64) (offset uint16, ok bool) {
 }
 
 func (t *idTable) put(hash uint64, offset uint16) {
-	if t.used*4 >= len(t.keys)*3 {
+	if t.used*5 >= len(t.keys)*4 {
 		t.grow()
 	}
 	key := tableKey(hash)

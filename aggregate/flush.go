@@ -80,7 +80,7 @@ func (a *Aggregator) closePane(p *pane) {
 		return
 	}
 	a.savePane(p)
-	a.trend.units.pending -= len(p.open.units.list)
+	a.trend.units.pending -= p.open.units.len()
 	p.sketch = sketchOf(p.open.pairs)
 	p.open = nil
 }

@@ -40,7 +40,7 @@ func TestSeen(t *testing.T) {
 
 func TestIDTableGrows(t *testing.T) {
 	t.Parallel()
-	table := newIDTable()
+	table := newIDTable(0)
 	for i := range uint64(10_000) {
 		table.put(i*64, uint16(i)) // all begin at few slots
 	}

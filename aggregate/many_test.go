@@ -16,10 +16,10 @@ import (
 func TestUnitsBound(t *testing.T) {
 	t.Parallel()
 	const product = productBytes + 1 + 4*slotBytes // with two cells of its first minute
-	u := newUnits((2*product + entryBytes) * 4 / 3)
+	u := newUnits((2*product + slotBytes) * 4 / 3)
 	add := func(at second, product string, want bool) {
 		t.Helper()
-		if _, ok := u.add(at, product, 1, 3); ok != want {
+		if _, ok := u.add(at, productOf(product), 1, 3); ok != want {
 			t.Errorf("%s at %d: %t, want %t", product, at, ok, want)
 		}
 	}
@@ -28,21 +28,21 @@ func TestUnitsBound(t *testing.T) {
 	add(0, "c", false)
 	add(0, "a", true)
 	add(60, "a", false)
-	if u.leftOut != 6 || u.cells != 4 || len(u.ids) != 2 || u.bytes() != 2*product {
-		t.Errorf("left out %d, cells %d, products %d, %d bytes, want 6, 4, 2, %d", u.leftOut, u.cells, len(u.ids), u.bytes(), 2*product)
+	if u.leftOut != 6 || u.cells != 4 || u.live() != 2 || u.bytes() != 2*product {
+		t.Errorf("left out %d, cells %d, products %d, %d bytes, want 6, 4, 2, %d", u.leftOut, u.cells, u.live(), u.bytes(), 2*product)
 	}
 	u.close(60)
-	if got := u.hourTo(unitKeyOf(u.ids["a"], worldID), 60); got != 6 || u.bytes() != 2*product {
+	if got := u.hourTo(unitKeyOf(0, worldID), 60); got != 6 || u.bytes() != 2*product {
 		t.Errorf("a sold %d, %d bytes, want 6, %d", got, u.bytes(), 2*product)
 	}
 	u.close(3720)
-	if u.cells != 0 || len(u.ids) != 0 || len(u.hour) != 0 || len(u.names) != 0 || u.bytes() != 0 {
-		t.Errorf("after an hour: cells %d, products %d, sums %d, names %d, %d bytes", u.cells, len(u.ids), len(u.hour), len(u.names), u.bytes())
+	if u.cells != 0 || u.live() != 0 || u.hour.len() != 0 || len(u.names) != 0 || u.bytes() != 0 {
+		t.Errorf("after an hour: cells %d, products %d, sums %d, names %d, %d bytes", u.cells, u.live(), u.hour.len(), len(u.names), u.bytes())
 	}
 	add(3720, "c", true)
 	add(3900, "d", true)
 	u.close(3780 + hourSpan)
-	u.put(3900, "e", 1, 1)
+	u.put(3900, productOf("e"), 1, 1)
 	if len(u.names) != 2 {
 		t.Errorf("%d numbers, want one used again", len(u.names))
 	}
@@ -54,15 +54,15 @@ func TestUnitsOfAMinute(t *testing.T) {
 	t.Parallel()
 	u := newUnits(DefaultMaxProductBytes)
 	for i := range maxMinuteCells {
-		u.add(0, fmt.Sprint("p", i), 1, 1)
+		u.add(0, productOf(fmt.Sprint("p", i)), 1, 1)
 	}
 	if u.cells != maxMinuteCells || u.leftOut != maxMinuteCells/2 {
 		t.Errorf("%d cells and %d units left out, want %d and %d", u.cells, u.leftOut, maxMinuteCells, maxMinuteCells/2)
 	}
-	if _, ok := u.add(0, "p0", 1, 1); !ok {
+	if _, ok := u.add(0, productOf("p0"), 1, 1); !ok {
 		t.Error("what has cells in a full minute is left out")
 	}
-	if _, ok := u.add(60, "new", 1, 1); !ok {
+	if _, ok := u.add(60, productOf("new"), 1, 1); !ok {
 		t.Error("the next minute is full too")
 	}
 }
@@ -236,8 +236,6 @@ func TestSlicesAndRestarts(t *testing.T) {
 // hours returns the units of the last hour by product and scope.
 func hours(a *Aggregator) map[string]int64 {
 	m, u := map[string]int64{}, a.trend.units
-	for key, n := range u.hour {
-		m[u.names[key.product()]+" "+a.scopes.names[key.scope()]] = n
-	}
+	u.hour.each(func(key unitKey, n int64) { m[u.names[key.product()]+" "+a.scopes.names[key.scope()]] = n })
 	return m
 }

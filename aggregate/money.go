@@ -26,7 +26,7 @@ type converter struct {
 }
 
 type factorKey struct {
-	currency string
+	currency [3]byte
 	day      int64 // days since 1970
 }
 
@@ -44,18 +44,18 @@ func newConverter(currency string, rates *Rates) *converter {
 
 // convert returns amount in the converter's currency, minor units to minor
 // units. ok is false when there is no rate in force at the given time.
-func (c *converter) convert(amount int64, currency string, at orders.Time) (converted int64, ok bool) {
-	if currency == c.currency {
+func (c *converter) convert(amount int64, currency []byte, at orders.Time) (converted int64, ok bool) {
+	if string(currency) == c.currency {
 		return amount, true
 	}
-	if c.rates == nil {
+	if c.rates == nil || len(currency) != len(factorKey{}.currency) {
 		return 0, false
 	}
-	key := factorKey{currency, floorDiv(int64(at), millisecondsPerDay)}
+	key := factorKey{[3]byte(currency), floorDiv(int64(at), millisecondsPerDay)}
 	if key != c.last {
 		f, cached := c.factors[key]
 		if !cached {
-			f = c.factor(currency, at)
+			f = c.factor(string(currency), at)
 			if len(c.factors) >= maxFactors {
 				clear(c.factors)
 			}

@@ -56,7 +56,7 @@ func TestConvert(t *testing.T) {
 		{"more than an order can be", "KWD", "XTS", "2026-01-02T00:00:00Z", 1 << 60, -1},
 	} {
 		converter := newConverter(c.to, mustRates(t, file))
-		got, ok := converter.convert(c.amount, c.from, mustTime(t, c.at))
+		got, ok := converter.convert(c.amount, []byte(c.from), mustTime(t, c.at))
 		if !ok {
 			got = -1
 		}
@@ -68,7 +68,7 @@ func TestConvert(t *testing.T) {
 
 func TestConvertWithoutRates(t *testing.T) {
 	t.Parallel()
-	if _, ok := newConverter("USD", nil).convert(1, "EUR", startTime); ok {
+	if _, ok := newConverter("USD", nil).convert(1, []byte("EUR"), startTime); ok {
 		t.Error("EUR converts without rates")
 	}
 }
@@ -101,7 +101,7 @@ func TestConvertCachesDays(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
 	for range 2 * maxFactors {
 		at := startTime + orders.Time(r.IntN(10_000))*millisecondsPerDay
-		if got, ok := c.convert(100, "EUR", at); !ok || got != 110 {
+		if got, ok := c.convert(100, []byte("EUR"), at); !ok || got != 110 {
 			t.Fatalf("100 EUR at %s: %d, %t", at, got, ok)
 		}
 	}

@@ -27,7 +27,7 @@ type pane struct {
 type openPane struct {
 	pairs  []pair // shoppers by country, for the checkpoint and the sketch
 	ids    []seenID
-	units  unitList
+	units  paneUnits
 	lowest []int64 // by partition: lowest offset of an order in here, -1: none
 }
 
@@ -54,28 +54,36 @@ func (o *openPane) noteOffset(partition int32, offset int64) {
 type panes struct {
 	byStart map[second]*pane
 	ordered []*pane
-	last    *pane // the pane asked for last: orders arrive nearly in order
+	// near holds panes lately asked for, by the low bits of their start: orders
+	// arrive nearly in order, and a map would be asked several times for each.
+	near [nearPanes]*pane
 }
+
+// nearPanes exceeds the panes that are in reach with ordinary settings.
+const nearPanes = 256
 
 func newPanes() *panes { return &panes{byStart: map[second]*pane{}} }
 
 // get returns the pane that starts at s, or nil.
 func (p *panes) get(s second) *pane {
-	if p.last != nil && p.last.start == s {
-		return p.last
+	slot := &p.near[s&(nearPanes-1)]
+	if *slot != nil && (*slot).start == s {
+		return *slot
 	}
-	return p.byStart[s]
+	found := p.byStart[s]
+	if found != nil {
+		*slot = found
+	}
+	return found
 }
 
 // openAt returns the pane that starts at s and makes an open one if need be.
 func (p *panes) openAt(s second) *pane {
 	if found := p.get(s); found != nil {
-		p.last = found
 		return found
 	}
 	fresh := &pane{start: s, open: &openPane{}}
 	p.insert(fresh)
-	p.last = fresh
 	return fresh
 }
 
@@ -123,9 +131,9 @@ func (p *panes) dropBefore(s second) {
 	n := p.index(s)
 	for _, q := range p.ordered[:n] {
 		delete(p.byStart, q.start)
+		if slot := &p.near[q.start&(nearPanes-1)]; *slot == q {
+			*slot = nil
+		}
 	}
 	p.ordered = slices.Delete(p.ordered, 0, n)
-	if p.last != nil && p.last.start < s {
-		p.last = nil
-	}
 }

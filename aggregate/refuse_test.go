@@ -162,7 +162,7 @@ func TestCheckpointShrinks(t *testing.T) {
 		t.Errorf("after an hour of silence the checkpoint still has %q", keys)
 	}
 	st := a.Stats()
-	if st.Panes != 0 || st.ProductCells != 0 || len(a.closed.ordered) != 0 || len(a.history.minutes) != 0 || len(a.trend.units.hour) != 0 {
+	if st.Panes != 0 || st.ProductCells != 0 || len(a.closed.ordered) != 0 || len(a.history.minutes) != 0 || a.trend.units.hour.len() != 0 {
 		t.Errorf("after an hour of silence there is still state: %+v", st)
 	}
 	for _, p := range a.marks.parts {

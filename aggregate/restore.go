@@ -200,7 +200,7 @@ func (r *restorer) readPartitions(in *body) {
 
 func (r *restorer) readScope(in *body) {
 	a := r.a
-	id := a.country(in.country())
+	id := a.country(countrySlot(in.country()))
 	a.slide.total[id] = in.sums()
 	atRest := in.byte() == 1
 	state, h := &a.running[id], &a.history.scopes[id]

@@ -2,8 +2,6 @@ package aggregate
 
 import (
 	"fmt"
-
-	"livemap/orders"
 )
 
 func (r *restorer) readPanes() error {
@@ -37,9 +35,9 @@ func (r *restorer) paneEntry(q *pane, t tag, in *body) {
 	a := r.a
 	switch t {
 	case tagCell:
-		q.at(a.country(in.country())).sums = in.sums()
+		q.at(a.country(countrySlot(in.country()))).sums = in.sums()
 	case tagShopper:
-		p := pair{country: a.country(in.country()), hash: in.hash()}
+		p := pair{country: a.country(countrySlot(in.country())), hash: in.hash()}
 		if in.err == nil {
 			a.addShopper(q, p)
 		}
@@ -50,9 +48,9 @@ func (r *restorer) paneEntry(q *pane, t tag, in *body) {
 			a.marks.parts[partition].seen.add(hash, at)
 		}
 	case tagUnits:
-		country, product, n := a.country(in.country()), in.string(), in.varint()
+		country, product, n := a.country(countrySlot(in.country())), in.string(), in.varint()
 		if in.err == nil && q.start >= a.changes.sealed {
-			a.trend.units.put(q.start.minute(), product, country, n)
+			a.trend.units.put(q.start.minute(), productOf(product), country, n)
 		}
 	default:
 		t.unexpected(in)
@@ -89,10 +87,10 @@ func (r *restorer) lateEntry(t tag, in *body) {
 		a.marks.grow(int(e.partition) + 1)
 		a.fill(a.panes.closedAt(e.start), e)
 		for _, line := range e.lines {
-			a.trend.units.put(e.start.minute(), line.Product, e.country, line.Units)
+			a.trend.units.put(e.start.minute(), line.product, e.country, line.units)
 		}
 	case tagRevision:
-		id := a.country(in.country())
+		id := a.country(countrySlot(in.country()))
 		r.revisions = append(r.revisions, revision{scope: id, end: in.second(), revision: int32(in.varint())})
 	default:
 		t.unexpected(in)
@@ -101,7 +99,7 @@ func (r *restorer) lateEntry(t tag, in *body) {
 
 // correction reads what appendCorrection wrote.
 func (r *restorer) correction(in *body) entry {
-	e := entry{country: r.a.country(in.country()), partition: in.partition(), at: in.time(), id: in.hash(), shopper: in.hash()}
+	e := entry{country: r.a.country(countrySlot(in.country())), partition: in.partition(), at: in.time(), id: in.hash(), shopper: in.hash()}
 	e.start = secondOf(e.at)
 	e.sums = in.sums()
 	n := in.varint()
@@ -110,7 +108,7 @@ func (r *restorer) correction(in *body) entry {
 		return e
 	}
 	for range n {
-		e.lines = append(e.lines, orders.Line{Product: in.string(), Units: in.varint()})
+		e.lines = append(e.lines, entryLine{product: productOf(in.string()), units: in.varint()})
 	}
 	return e
 }
@@ -137,14 +135,14 @@ func (r *restorer) minuteEntry(start second, t tag, in *body) {
 	a := r.a
 	switch t {
 	case tagMinute:
-		id, f := a.country(in.country()), figures{sums: in.sums(), shoppers: in.varint()}
+		id, f := a.country(countrySlot(in.country())), figures{sums: in.sums(), shoppers: in.varint()}
 		if in.err == nil {
 			a.history.set(start+60, id, f)
 		}
 	case tagUnits:
-		id, product, n := a.country(in.country()), in.string(), in.varint()
+		id, product, n := a.country(countrySlot(in.country())), in.string(), in.varint()
 		if in.err == nil {
-			a.trend.units.restore(start, product, id, n)
+			a.trend.units.restore(start, a.trend.units.intern(productOf(product)), id, n)
 		}
 	default:
 		t.unexpected(in)

@@ -32,18 +32,17 @@ func newScopes() *scopes {
 
 func (s *scopes) len() int { return len(s.names) }
 
-// country returns the scope of a country code, making it if need be. A code
-// that is not two capital letters counts for the world only; package orders
-// lets none through.
-func (s *scopes) country(code string) scopeID {
-	if len(code) != 2 || code[0]-'A' > 25 || code[1]-'A' > 25 {
+// country returns the scope of a country, making it if need be, by the number
+// that countrySlot gives its code.
+func (s *scopes) country(slot int16) scopeID {
+	if slot == noCountry {
 		return worldID
 	}
-	slot := &s.byCode[int(code[0]-'A')*26+int(code[1]-'A')]
-	if *slot == 0 {
-		*slot = s.insert(string([]byte{code[0], code[1]}))
+	id := &s.byCode[slot]
+	if *id == 0 {
+		*id = s.insert(string([]byte{'A' + byte(slot/26), 'A' + byte(slot%26)}))
 	}
-	return *slot
+	return *id
 }
 
 func (s *scopes) insert(code string) scopeID {

@@ -1,156 +1,128 @@
 package aggregate
 
 import (
-	"cmp"
 	"encoding/json"
-	"math"
-	"slices"
 
 	"livemap/feed"
 	"livemap/orders"
 )
 
-const (
-	// cellsPerDegree makes the cells of the map half a degree wide.
-	cellsPerDegree = 2
-	// maxArcCells bounds the origin-destination cells counted for one batch and
-	// scope. Orders of further cells are in Of and not among the arcs.
-	maxArcCells = 4096
-)
-
-// arcCells is an origin and a destination cell: latitude and longitude of each
-// in half degrees. Their order as a number is the order in which equal arcs are
-// listed.
-type arcCells struct{ fromLat, fromLon, toLat, toLon int16 }
-
-func cellsOf(from, to orders.Place) arcCells {
-	return arcCells{halfDegrees(from.Lat), halfDegrees(from.Lon), halfDegrees(to.Lat), halfDegrees(to.Lon)}
-}
-
-func halfDegrees(degrees float64) int16 { return int16(math.Round(degrees * cellsPerDegree)) }
-
-func (a arcCells) compare(b arcCells) int {
-	return cmp.Or(cmp.Compare(a.fromLat, b.fromLat), cmp.Compare(a.fromLon, b.fromLon),
-		cmp.Compare(a.toLat, b.toLat), cmp.Compare(a.toLon, b.toLon))
-}
-
-// batch is what one scope accepted since the last Flush.
+// batch is what one scope accepted since the last Flush, but for its arcs.
 type batch struct {
-	of     int64
-	at     orders.Time // highest event time
-	arcs   map[arcCells]int64
-	latest []latestOrder // newest first, at most feed.MaxLatest
+	of      int64
+	at      orders.Time                 // highest event time
+	latest  [feed.MaxLatest]latestOrder // newest first
+	latests int
 }
 
+// latestOrder is as small as it can be, because while a backlog is read nearly
+// every order is the latest for a moment.
 type latestOrder struct {
 	at       orders.Time
-	product  string
 	amount   int64
-	currency string
-	from, to string
+	from, to *orders.KnownPlace
+	product  productID // of the first line; noProduct: it is called name
+	name     string
+	currency [3]byte
 }
 
-func (b *batch) add(o *orders.Order, cells arcCells) {
+// noProduct stands for a product without a number.
+const noProduct = ^productID(0)
+
+// ship takes an accepted order into the next shipments. first is the number of
+// its first product, if it has one.
+func (a *Aggregator) ship(e entry, o *prepared, first productID) {
+	a.arcs.add(o.cells, e.country)
+	a.batches[worldID].add(e, o, first)
+	if e.country != worldID {
+		a.batches[e.country].add(e, o, first)
+	}
+}
+
+// add notes an order. Of equal times the one that came last is the newer.
+func (b *batch) add(e entry, o *prepared, first productID) {
 	if b.of == 0 {
-		b.at = o.At
+		b.at = o.at
 	}
 	b.of++
-	b.at = max(b.at, o.At)
-	if b.arcs == nil {
-		b.arcs = map[arcCells]int64{}
+	b.at = max(b.at, o.at)
+	if b.latests == len(b.latest) {
+		if o.at < b.latest[b.latests-1].at {
+			return
+		}
+		b.latests--
 	}
-	if _, known := b.arcs[cells]; known || len(b.arcs) < maxArcCells {
-		b.arcs[cells]++
+	at := b.latests
+	for ; at > 0 && b.latest[at-1].at <= o.at; at-- {
+		b.latest[at] = b.latest[at-1]
 	}
-	b.noteLatest(o)
+	l := &b.latest[at]
+	l.at, l.amount, l.from, l.to, l.product, l.currency = o.at, o.amount, o.from, o.to, first, o.currency
+	if first == noProduct {
+		l.name = ""
+		if len(e.lines) > 0 {
+			l.name = string(e.lines[0].name)
+		}
+	}
+	b.latests++
 }
 
-// noteLatest keeps the newest orders; of equal times the one that came last is
-// the newer.
-func (b *batch) noteLatest(o *orders.Order) {
-	n := len(b.latest)
-	if n == feed.MaxLatest && o.At < b.latest[n-1].at {
-		return
-	}
-	l := latestOrder{at: o.At, amount: o.Amount, currency: o.Currency, from: o.From.City, to: o.To.City}
-	if len(o.Lines) > 0 {
-		l.product = o.Lines[0].Product
-	}
-	at := 0
-	for at < n && b.latest[at].at > l.at {
-		at++
-	}
-	b.latest = slices.Insert(b.latest, at, l)
-	if len(b.latest) > feed.MaxLatest {
-		b.latest = b.latest[:feed.MaxLatest]
+// nameLatest replaces the numbers of products by their names.
+func (a *Aggregator) nameLatest() {
+	for i := range a.batches {
+		b := &a.batches[i]
+		for k := range b.latest[:b.latests] {
+			if l := &b.latest[k]; l.product != noProduct {
+				l.name, l.product = a.trend.units.names[l.product], noProduct
+			}
+		}
 	}
 }
 
-func (b *batch) reset() {
-	clear(b.arcs)
-	clear(b.latest)
-	b.of, b.latest = 0, b.latest[:0]
-}
+func (b *batch) reset() { *b = batch{} }
 
 // writeShipments appends one shipments record for each scope with orders.
 func (a *Aggregator) writeShipments(now orders.Time) error {
+	a.arcs.rank()
 	for _, id := range a.scopes.sorted {
 		b := &a.batches[id]
 		if b.of == 0 {
 			continue
 		}
-		value, err := encodeShipments(a.shipmentsRecord(b, a.scopes.names[id], now))
+		value, err := encodeShipments(a.shipmentsRecord(b, id, now))
 		if err != nil {
 			return err
 		}
 		a.out = append(a.out, Record{Topic: feed.TopicShipments, Key: a.scopes.names[id], Value: value, At: now})
 		b.reset()
 	}
+	a.arcs.reset()
 	return nil
 }
 
-func (a *Aggregator) shipmentsRecord(b *batch, scope string, now orders.Time) *feed.Shipments {
+func (a *Aggregator) shipmentsRecord(b *batch, id scopeID, now orders.Time) *feed.Shipments {
 	record := &feed.Shipments{
-		V: feed.Version, Scope: scope, At: b.at, Of: b.of, Arcs: b.list(),
-		Latest: make([]feed.Latest, 0, len(b.latest)), EmittedAt: now,
+		V: feed.Version, Scope: a.scopes.names[id], At: b.at, Of: b.of, Arcs: a.arcs.best[id].record(),
+		Latest: make([]feed.Latest, 0, b.latests), EmittedAt: now,
 	}
 	for _, arc := range record.Arcs {
 		record.Shown += arc.N
 	}
-	for _, l := range b.latest {
-		named, known := a.class.find(l.product, l.at)
+	for i := range b.latest[:b.latests] {
+		l := &b.latest[i]
+		product := l.name
+		if l.product != noProduct {
+			product = a.trend.units.names[l.product]
+		}
+		named, known := a.class.find(product, l.at)
 		if !known {
 			named.title = unclassifiedTitle
 		}
 		record.Latest = append(record.Latest, feed.Latest{
-			At: l.at, Title: named.title, Amount: l.amount, Currency: l.currency, From: l.from, To: l.to,
+			At: l.at, Title: named.title, Amount: l.amount, Currency: string(l.currency[:]), From: l.from.City, To: l.to.City,
 		})
 	}
 	return record
-}
-
-// list returns the arcs with most orders, at most feed.MaxArcs.
-func (b *batch) list() []feed.Arc {
-	type counted struct {
-		cells arcCells
-		n     int64
-	}
-	all := make([]counted, 0, len(b.arcs))
-	for cells, n := range b.arcs {
-		all = append(all, counted{cells, n})
-	}
-	slices.SortFunc(all, func(x, y counted) int {
-		return cmp.Or(cmp.Compare(y.n, x.n), x.cells.compare(y.cells))
-	})
-	arcs := make([]feed.Arc, 0, min(len(all), feed.MaxArcs))
-	for _, c := range all[:min(len(all), feed.MaxArcs)] {
-		arcs = append(arcs, feed.Arc{
-			From: feed.Degrees{float64(c.cells.fromLat) / cellsPerDegree, float64(c.cells.fromLon) / cellsPerDegree},
-			To:   feed.Degrees{float64(c.cells.toLat) / cellsPerDegree, float64(c.cells.toLon) / cellsPerDegree},
-			N:    c.n,
-		})
-	}
-	return arcs
 }
 
 // encodeShipments encodes a record within feed.MaxShipmentsBytes: arcs go from

@@ -10,13 +10,13 @@ type pair struct {
 	country scopeID // worldID: the order's country is not one
 }
 
-// shopperTable remembers in which panes each (shopper, scope) was seen, so that
-// an order tells at once how many windows of its scope gain a shopper.
+// shopperTable remembers in which panes each shopper was seen, by country, so
+// that an order tells at once how many windows of its scopes gain a shopper.
 //
 // The obvious way is a set per window or a set per pane. A set per window
 // touches sixty sets an order; sets per pane must be united again for each
 // window, each early record and each correction, and a shopper of a busy minute
-// is then kept sixty times. Here each (shopper, scope) is one entry of a hash
+// is then kept sixty times. Here each (shopper, country) is one entry of a hash
 // table with a bit per pane. When it is seen in pane s, with p and n the
 // nearest panes before and after that also saw it, then exactly the windows
 // that hold s but neither p nor n gain one: their ends run from
@@ -25,11 +25,18 @@ type pair struct {
 // adds them up. It holds in any order of arrival, so early windows, final ones
 // and corrections all come from the same rule.
 //
-// An entry is stride words: the key, the newest pane that saw it, and bits of
-// which bit i stands for the pane i seconds before the newest. Bits fall off
-// the end by themselves when a newer pane shifts them.
+// The world has no entries: a shopper's panes there are those of all the
+// shopper's countries, nearly always of one. So an order touches one entry
+// instead of two. Entries of a shopper begin at the same slot, and a search goes
+// on to the next free one, which finds all of them; the keys lie by themselves,
+// so that it seldom leaves a cache line.
+//
+// The data of an entry are stride words: the newest pane that saw it and the
+// country, then bits of which bit i stands for the pane i seconds before the
+// newest. Bits fall off the end by themselves when a newer pane shifts them.
 type shopperTable struct {
-	words  []uint64
+	keys   []uint64 // 0: free
+	data   []uint64
 	stride int
 	span   int    // panes that the bits cover
 	base   second // panes before base are forgotten, those from base+span on must wait
@@ -37,36 +44,32 @@ type shopperTable struct {
 	// see Aggregator.saturate.
 	saturated     []bool
 	saturatedFrom second
-	used          int // entries, forgotten ones included
+	used          int      // entries, forgotten ones included
+	all           []uint64 // scratch: the bits of a shopper in all countries
 }
+
+// An entry's country stands in the low bits of its first word.
+const countryBits = 16
 
 const firstShopperEntries = 1 << 10
 
 // newShopperTable makes a table for panes from base to base+span.
 func newShopperTable(span int) *shopperTable {
 	words := (span + 63) / 64
-	t := &shopperTable{stride: 2 + words, span: words * 64, base: noSecond}
-	t.words = make([]uint64, firstShopperEntries*t.stride)
+	t := &shopperTable{stride: 1 + words, span: words * 64, base: noSecond, all: make([]uint64, words)}
+	t.resize(firstShopperEntries)
 	return t
 }
 
-func (t *shopperTable) entries() int { return len(t.words) / t.stride }
+func (t *shopperTable) resize(entries int) {
+	t.keys, t.data = make([]uint64, entries), make([]uint64, entries*t.stride)
+}
+
+func (t *shopperTable) entries() int { return len(t.keys) }
 
 // covers reports whether pane s can be tracked now.
 func (t *shopperTable) covers(s second) bool {
 	return s >= t.base && s < t.base+second(t.span)
-}
-
-// pairKey spreads a shopper's hash over scopes.
-func pairKey(hash uint64, id scopeID, code string) uint64 {
-	if id == worldID {
-		return max(hash, 1)
-	}
-	h := hash ^ (uint64(code[0])<<8|uint64(code[1]))*0x9e3779b97f4a7c15
-	h ^= h >> 32
-	h *= 0xd6e8feb86659fd93
-	h ^= h >> 32
-	return max(h, 1)
 }
 
 // gain is the range of window ends whose scope gains a shopper; none if
@@ -77,32 +80,116 @@ type gain struct {
 	prev, next second
 }
 
-// add notes that pane s saw key. fresh is false if it had seen it before.
-func (t *shopperTable) add(key uint64, s second) (g gain, fresh bool) {
+// sighting is what a shopper in a pane adds: to the country, and to the world.
+// A fresh one had not been seen there in that pane.
+type sighting struct {
+	country, world           gain
+	freshCountry, freshWorld bool
+}
+
+// entry is the data of slot i.
+func (t *shopperTable) entry(i int) []uint64 { return t.data[i*t.stride:][:t.stride:t.stride] }
+
+func newestOf(entry []uint64) second     { return second(int64(entry[0]) >> countryBits) }
+func countryOf(entry []uint64) scopeID   { return scopeID(entry[0] & (1<<countryBits - 1)) }
+func headOf(s second, id scopeID) uint64 { return uint64(s)<<countryBits | uint64(id) }
+
+// home is the slot where the search for a key begins: its share of the range,
+// so that a table can have any length.
+func home(key uint64, slots int) int {
+	hi, _ := bits.Mul64(key, uint64(slots))
+	return int(hi)
+}
+
+// add notes that pane s saw a shopper in a country.
+func (t *shopperTable) add(hash uint64, country scopeID, s second) sighting {
 	if (t.used+1)*4 > t.entries()*3 {
 		t.rebuild()
 	}
-	entry := t.find(key)
-	if entry[0] == 0 {
-		t.used++
-		entry[0] = key
-		entry[1] = uint64(s)
-		entry[2] = 1
-		return gain{from: s + 1, to: s + windowSeconds, prev: noSecond, next: noSecond}, true
+	key := tableKey(hash)
+	own, others := -1, 0
+	i := home(key, len(t.keys))
+	for ; t.keys[i] != 0; i = t.after(i) {
+		if t.keys[i] != key {
+			continue
+		}
+		if countryOf(t.entry(i)) == country {
+			own = i
+		} else {
+			others++
+		}
 	}
-	bitmap := entry[2:]
-	newest := second(entry[1])
+	if own < 0 {
+		own = i
+		t.used++
+		t.keys[i] = key
+		t.entry(i)[0] = headOf(s, country)
+	}
+	entry := t.entry(own)
+	newest, bitmap := newestOf(entry), entry[1:]
 	if s > newest {
 		shiftUp(bitmap, int(s-newest))
 		newest = s
-		entry[1] = uint64(s)
+		entry[0] = headOf(s, country)
 	}
-	i := int(newest - s)
-	if bitmap[i/64]&(1<<(i%64)) != 0 {
-		return gain{}, false
+	at := int(newest - s)
+	if bitmap[at/64]&(1<<(at%64)) != 0 {
+		return sighting{}
 	}
-	bitmap[i/64] |= 1 << (i % 64)
-	return neighbours(bitmap, newest, s), true
+	bitmap[at/64] |= 1 << (at % 64)
+	g := neighbours(bitmap, newest, s)
+	if others == 0 {
+		return sighting{country: g, world: g, freshCountry: true, freshWorld: true}
+	}
+	world, fresh := t.addWorld(key, own, s)
+	return sighting{country: g, world: world, freshCountry: true, freshWorld: fresh}
+}
+
+func (t *shopperTable) after(i int) int {
+	if i++; i == len(t.keys) {
+		return 0
+	}
+	return i
+}
+
+// addWorld says what pane s adds to the world for a shopper of several
+// countries, of which slot own has just been given the pane.
+func (t *shopperTable) addWorld(key uint64, own int, s second) (g gain, fresh bool) {
+	newest := s
+	for i := home(key, len(t.keys)); t.keys[i] != 0; i = t.after(i) {
+		if t.keys[i] == key {
+			newest = max(newest, newestOf(t.entry(i)))
+		}
+	}
+	clear(t.all)
+	for i := home(key, len(t.keys)); t.keys[i] != 0; i = t.after(i) {
+		if t.keys[i] != key {
+			continue
+		}
+		entry := t.entry(i)
+		if i != own && bitAt(entry[1:], int(newestOf(entry)-s)) {
+			return gain{}, false
+		}
+		orShifted(t.all, entry[1:], int(newest-newestOf(entry)))
+	}
+	return neighbours(t.all, newest, s), true
+}
+
+// bitAt reports whether bit i is there and set.
+func bitAt(bitmap []uint64, i int) bool {
+	return i >= 0 && i/64 < len(bitmap) && bitmap[i/64]&(1<<(i%64)) != 0
+}
+
+// orShifted adds the bits of from, moved n places up.
+func orShifted(to, from []uint64, n int) {
+	whole, part := n/64, n%64
+	for i := whole; i < len(to); i++ {
+		w := from[i-whole] << part
+		if part > 0 && i > whole {
+			w |= from[i-whole-1] >> (64 - part)
+		}
+		to[i] |= w
+	}
 }
 
 // neighbours finds the panes around s and from them the windows that gain.
@@ -120,50 +207,40 @@ func neighbours(bitmap []uint64, newest, s second) gain {
 	return g
 }
 
-// find returns the entry of key, or the free entry where it belongs.
-func (t *shopperTable) find(key uint64) []uint64 {
-	mask := uint64(t.entries() - 1)
-	i := key & mask
-	for {
-		entry := t.words[int(i)*t.stride:][:t.stride]
-		if entry[0] == 0 || entry[0] == key {
-			return entry
-		}
-		i = (i + 1) & mask
-	}
-}
-
 // rebuild drops entries that are not needed any more and resizes the table so
 // that at most half of it is in use.
 func (t *shopperTable) rebuild() {
-	old, live := t.words, 0
-	for i := 0; i < len(old); i += t.stride {
-		if entry := old[i : i+t.stride]; t.needed(entry) {
+	live := 0
+	for i, key := range t.keys {
+		if key != 0 && t.needed(t.entry(i)) {
 			live++
 		} else {
-			entry[0] = 0
+			t.keys[i] = 0
 		}
 	}
-	size := firstShopperEntries
-	for size < 2*(live+1) {
-		size *= 2
-	}
-	t.words = make([]uint64, size*t.stride)
+	old := *t
+	t.resize(max(firstShopperEntries, 2*(live+1)))
 	t.used = live
-	for i := 0; i < len(old); i += t.stride {
-		if old[i] != 0 {
-			copy(t.find(old[i]), old[i:i+t.stride])
+	for i, key := range old.keys {
+		if key == 0 {
+			continue
 		}
+		to := home(key, len(t.keys))
+		for t.keys[to] != 0 {
+			to = t.after(to)
+		}
+		t.keys[to] = key
+		copy(t.entry(to), old.entry(i))
 	}
 }
 
 // needed reports whether an entry has a pane that must be remembered.
 func (t *shopperTable) needed(entry []uint64) bool {
-	newest := second(entry[1])
-	if entry[0] == 0 || newest < t.base {
+	newest := newestOf(entry)
+	if newest < t.base {
 		return false
 	}
-	for w, rest := range entry[2:] {
+	for w, rest := range entry[1:] {
 		for ; rest != 0; rest &= rest - 1 {
 			s := newest - second(w*64+bits.TrailingZeros64(rest))
 			if s < t.base {
@@ -179,7 +256,8 @@ func (t *shopperTable) needed(entry []uint64) bool {
 
 // reset forgets everything and starts at base.
 func (t *shopperTable) reset(base second) {
-	clear(t.words)
+	clear(t.keys)
+	clear(t.data)
 	t.used = 0
 	t.base = base
 	t.saturated = t.saturated[:0]

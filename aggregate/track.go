@@ -15,19 +15,17 @@ func (a *Aggregator) addShopper(q *pane, p pair) {
 // track takes a pair into the shopper table and into the windows that gain. It
 // reports whether the pair is new to the pane.
 func (a *Aggregator) track(q *pane, p pair) bool {
+	seen := a.shoppers.add(p.hash, p.country, q.start)
+	if !seen.freshCountry {
+		return false // nor is it new to the world
+	}
 	if p.country != worldID {
-		key := pairKey(p.hash, p.country, a.scopes.codes[p.country])
-		g, fresh := a.shoppers.add(key, q.start)
-		if !fresh {
-			return false // nor is it new to the world
-		}
-		a.gainShopper(p.country, q.start, g)
+		a.gainShopper(p.country, q.start, seen.country)
 	}
-	g, fresh := a.shoppers.add(pairKey(p.hash, worldID, ""), q.start)
-	if fresh {
-		a.gainShopper(worldID, q.start, g)
+	if seen.freshWorld {
+		a.gainShopper(worldID, q.start, seen.world)
 	}
-	return fresh || p.country != worldID
+	return true
 }
 
 // notePair keeps a pair for the checkpoint and the sketch of an open pane, or
@@ -146,7 +144,7 @@ func (a *Aggregator) estimates(w *closedWindow) []int64 {
 // the shopper table may forget them. That bounds the table: what it must
 // remember is at most MaxShopperPairs for each minute that it covers.
 func (a *Aggregator) saturate() {
-	if a.shoppers.used <= a.cfg.MaxShopperPairs || a.slide.end == noSecond {
+	if 2*a.shoppers.used <= a.cfg.MaxShopperPairs || a.slide.end == noSecond {
 		return
 	}
 	over := map[second]bool{}

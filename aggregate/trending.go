@@ -109,6 +109,7 @@ func (t *trending) rank(end second, scopes *scopes, class *Classification) map[s
 // holds exactly the orders accepted until then.
 func (a *Aggregator) settleTrending(now orders.Time) error {
 	u, limit := a.trend.units, secondOf(a.marks.now).minute()
+	a.nameLatest() // numbers of products may be freed here
 	if u.closed == noSecond {
 		u.closed = limit
 		if len(u.buckets) > 0 {

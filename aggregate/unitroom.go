@@ -1,15 +1,13 @@
 package aggregate
 
-// What counting costs in memory. Maps are reckoned as they are right after they
-// have grown, when 7 of 16 slots are taken.
+// What counting costs in memory. Tables are reckoned as they are right after they
+// have grown, when three eighths of their slots are taken.
 const (
-	// slotBytes is a slot of a map from unitKey to units: 17 bytes.
-	slotBytes = 40
+	// slotBytes is a slot of a tally: 16 bytes.
+	slotBytes = 43
 	// productBytes is a product without its name: its place in names, minutes
-	// and free, and its slot in ids.
+	// and free, and its slot.
 	productBytes = 144
-	// entryBytes is a unitEntry, in a slice that has just doubled.
-	entryBytes = 32
 
 	// maxMinuteCells bounds the (product, scope) pairs of one minute, and so a
 	// minute's record in the checkpoint (18 MiB if all names are as long as they
@@ -24,47 +22,72 @@ func unitWireBytes(product string) int { return 1 + 2 + 2 + 10 + len(product) }
 // bytes is the memory that all of it takes, at most. A cell that is not yet in
 // hour is reckoned with its place there.
 func (u *units) bytes() int64 {
-	slots := int64(u.cells) + int64(u.notYet) + int64(max(u.hourPeak, len(u.hour)))
-	return slots*slotBytes + int64(len(u.names))*productBytes + u.nameBytes + int64(u.pending)*entryBytes
+	slots := int64(u.cells) + int64(u.notYet) + int64(max(u.hourPeak, u.hour.len()))
+	return slots*slotBytes + int64(len(u.names))*productBytes + u.nameBytes + int64(u.pending)*slotBytes
 }
 
 // add counts units of a product in the minute that holds at, for the world and
 // for the country. ok is false if there was no room for them. A quarter of the
 // memory is kept from new cells, for what open panes note about those there
 // are.
-func (u *units) add(at second, product string, country scopeID, n int64) (id productID, ok bool) {
+func (u *units) add(at second, o product, country scopeID, n int64) (id productID, ok bool) {
 	minute := at.minute()
 	if u.closed != noSecond && minute < u.closed-hourSpan {
 		return 0, false // no coming evaluation looks back so far
 	}
-	cells, need := u.fresh(minute, product, country)
 	i, found := u.index(minute)
-	full := found && cells > 0 && len(u.buckets[i].units)+cells > maxMinuteCells
+	id, known := u.find(o.hash)
+	if found && known && minute >= u.closed && u.bytes()+slotBytes <= u.limit {
+		if u.again(u.buckets[i], id, country, n) {
+			return id, true
+		}
+	}
+	cells, need := u.fresh(minute, id, known, len(o.name), country)
+	full := found && cells > 0 && u.buckets[i].units.len()+cells > maxMinuteCells
 	limit := u.limit
 	if cells > 0 {
 		limit -= limit / 4
 	}
-	if full || u.bytes()+need+entryBytes > limit {
+	if full || u.bytes()+need+slotBytes > limit {
 		u.leftOut += n
 		return 0, false
 	}
-	return u.put(minute, product, country, n), true
+	return u.put(minute, o, country, n), true
+}
+
+// again counts units of a product that the minute has already, in the world and
+// in the country, which nearly all are. It does nothing and reports false if it
+// is not so.
+func (u *units) again(bucket *unitMinute, id productID, country scopeID, n int64) bool {
+	world := bucket.units.slot(unitKeyOf(id, worldID))
+	if world.key == 0 {
+		return false
+	}
+	if country != worldID {
+		own := bucket.units.slot(unitKeyOf(id, country))
+		if own.key == 0 {
+			return false
+		}
+		own.n += n
+	}
+	world.n += n
+	u.minutes[id] = max(u.minutes[id], bucket.start)
+	return true
 }
 
 // fresh returns how many cells, and how many bytes, counting a product would
 // add.
-func (u *units) fresh(minute second, product string, country scopeID) (cells int, need int64) {
+func (u *units) fresh(minute second, id productID, known bool, nameBytes int, country scopeID) (cells int, need int64) {
 	cells = 2
 	if country == worldID {
 		cells = 1
 	}
-	id, known := u.ids[product]
 	if !known {
-		need = productBytes + int64(len(product))
+		need = productBytes + int64(nameBytes)
 	} else if i, found := u.index(minute); found {
-		if _, ok := u.buckets[i].units[unitKeyOf(id, country)]; ok {
+		if _, ok := u.buckets[i].units.get(unitKeyOf(id, country)); ok {
 			cells = 0 // and so is the world's
-		} else if _, ok := u.buckets[i].units[unitKeyOf(id, worldID)]; ok {
+		} else if _, ok := u.buckets[i].units.get(unitKeyOf(id, worldID)); ok {
 			cells--
 		}
 	}

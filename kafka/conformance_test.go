@@ -280,16 +280,27 @@ func poll(t *testing.T, r *kafka.Reader, l *ledger, at *positions, done func() b
 			t.Fatalf("poll: %v; positions %+v", err, at)
 		}
 		for _, b := range batches {
-			for _, rec := range b.Records {
+			records := unpacked(b)
+			for _, rec := range records {
 				if rec.Partition != b.Partition || rec.Offset >= b.Next || rec.Offset < at.next[b.Partition] && b.Lost >= 0 {
 					t.Errorf("record %d/%d in a batch of partition %d from %d to %d", rec.Partition, rec.Offset, b.Partition, at.next[b.Partition], b.Next)
 				}
 			}
-			l.add(b.Records)
+			l.add(records)
 			at.next[b.Partition], at.caughtUp[b.Partition] = b.Next, b.CaughtUp
 			at.lost += b.Lost
 		}
 	}
+}
+
+// unpacked returns the records of a batch and gives the batch back.
+func unpacked(b kafka.PartitionBatch) []kafka.Record {
+	var records []kafka.Record
+	for i := range b.Records.Len() {
+		records = append(records, b.Records.Record(i))
+	}
+	b.Records.Release()
+	return records
 }
 
 // allCaughtUp: n partitions have been read to the end.

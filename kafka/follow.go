@@ -31,6 +31,7 @@ type followConfig struct {
 	maxBytes       int32
 	partitionBytes int32
 	refresh        time.Duration
+	packed         bool // deliver records as a Packed
 }
 
 // followTopic is one topic and where its partitions are begun.
@@ -135,7 +136,8 @@ type delivery struct {
 	kind      deliveryKind
 	topic     *topic
 	partition *partition
-	records   []Record
+	records   []Record // or, of a follower that packs:
+	packed    *Packed
 	from, to  int64 // to: the position from now on; from: lost and skipped, the position before
 	caughtUp  bool  // records: the log holds nothing beyond to
 }

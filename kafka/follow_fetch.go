@@ -24,6 +24,7 @@ const (
 // fetched is one partition of a fetch answer, decoded.
 type fetched struct {
 	records []Record
+	packed  *Packed // instead of records, where they are packed
 	wanted  int64
 	next    int64
 	high    int64
@@ -118,13 +119,27 @@ func decodePartition(decoder kgo.Decompressor, name string, wanted int64, rp *km
 	if out.err != nil || len(rp.RecordBatches) == 0 {
 		return out
 	}
+	if f.cfg.packed {
+		out.packed = newPacked(name, rp.Partition)
+		if next, ok := unpack(out.packed, wanted, rp, f.decoder); ok {
+			out.next = next
+			return out
+		}
+		out.packed.index = out.packed.index[:0]
+	}
 	fp, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
 		Offset: wanted, IsolationLevel: kgo.ReadCommitted(), Topic: name, Partition: rp.Partition,
 	}, rp, decoder, nil)
 	out.next = next
-	out.records = make([]Record, len(fp.Records))
-	for i, r := range fp.Records {
-		out.records[i] = fromKgo(r)
+	if !f.cfg.packed {
+		out.records = make([]Record, 0, len(fp.Records))
+	}
+	for _, r := range fp.Records {
+		if rec := fromKgo(r); f.cfg.packed {
+			out.packed.add(&rec)
+		} else {
+			out.records = append(out.records, rec)
+		}
 	}
 	if next == wanted {
 		if past, whole := batchAt(rp.RecordBatches, wanted); whole {
@@ -205,6 +220,7 @@ func (f *follower) applyFetch(ps []*partition, got []fetched, err error) {
 		g := &got[i]
 		switch {
 		case !f.current(p) || p.paused:
+			g.packed.Release()
 		case errors.Is(g.err, kerr.OffsetOutOfRange):
 			p.begun = false
 		case g.err != nil:
@@ -232,17 +248,18 @@ func (f *follower) advance(p *partition, g *fetched, empty bool) {
 	}
 	p.next = g.next
 	p.lag.Set(float64(max(0, g.high-g.next)))
-	if n := len(g.records); n > 0 {
+	n := len(g.records) + g.packed.Len()
+	if n > 0 {
 		f.metrics.recordsRead.WithLabelValues(p.topic.name).Add(float64(n))
 	}
 	if g.bytes > 0 {
 		f.metrics.bytesRead.WithLabelValues(p.topic.name).Add(float64(g.bytes))
 	}
 	drained := g.next >= g.high
-	if len(g.records) > 0 || g.next != g.wanted || drained != p.drained || !p.shown {
+	if n > 0 || g.next != g.wanted || drained != p.drained || !p.shown {
 		p.drained, p.shown = drained, true
 		f.ready = append(f.ready, delivery{
-			kind: deliverRecords, topic: p.topic, partition: p, records: g.records,
+			kind: deliverRecords, topic: p.topic, partition: p, records: g.records, packed: g.packed,
 			from: g.wanted, to: g.next, caughtUp: drained,
 		})
 	}

@@ -31,6 +31,19 @@ func (f *follower) next(ctx context.Context) (delivery, error) {
 	}
 }
 
+// landed takes over the answers that have come and asks on.
+func (f *follower) landed(now time.Time) {
+	for len(f.ready) == 0 {
+		select {
+		case a := <-f.answers:
+			f.land(a)
+			f.dispatch(now)
+		default:
+			return
+		}
+	}
+}
+
 // land takes over an answer. Its partitions are free for the next request, also
 // those that were meanwhile led away to another broker or recreated.
 func (f *follower) land(a answer) {

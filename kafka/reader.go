@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // ReaderConfig says what a [Reader] reads.
@@ -36,8 +37,9 @@ func (c ReaderConfig) Validate() error {
 type PartitionBatch struct {
 	Partition int32
 	// Records in offset order, without transaction markers and aborted records.
-	// They may be empty: then Next, CaughtUp or Lost changed.
-	Records []Record
+	// There may be none: then Next, CaughtUp or Lost changed. They are the
+	// caller's, to Release when done with.
+	Records *Packed
 	// Next is the offset after Records, markers included: where to begin after a
 	// restart.
 	Next int64
@@ -51,7 +53,7 @@ type PartitionBatch struct {
 	Lost int64
 }
 
-// Reader reads all partitions of one topic, read_committed, with
+// Reader reads all partitions of one topic, read_committed, as [Packed] records, with
 // back-pressure: it fetches at most one answer per broker ahead of Poll. A
 // Reader is for one goroutine.
 type Reader struct {
@@ -68,11 +70,22 @@ func NewReader(c ReaderConfig) (*Reader, error) {
 	f, err := newFollower(c.Config, followConfig{
 		topics:   []followTopic{{name: c.Topic, offsets: c.Offsets}},
 		maxBytes: int32(c.FetchBytes),
+		packed:   true,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &Reader{f: f, topic: f.topics[0], lost: map[int32]int64{}}, nil
+}
+
+// AtHand returns what Poll would if it can do so without waiting, and nothing
+// otherwise.
+func (r *Reader) AtHand() ([]PartitionBatch, error) {
+	r.f.landed(time.Now())
+	if len(r.f.ready) == 0 {
+		return nil, nil
+	}
+	return r.Poll(context.Background())
 }
 
 // Poll blocks until at least one partition has news and returns all that is at
@@ -95,7 +108,7 @@ func (r *Reader) Poll(ctx context.Context) ([]PartitionBatch, error) {
 		case deliverRecords:
 			p := d.partition.number
 			out = append(out, PartitionBatch{
-				Partition: p, Records: d.records, Next: d.to, CaughtUp: d.caughtUp, Lost: r.lost[p],
+				Partition: p, Records: d.packed, Next: d.to, CaughtUp: d.caughtUp, Lost: r.lost[p],
 			})
 			delete(r.lost, p)
 		}

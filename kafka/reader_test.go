@@ -35,7 +35,7 @@ func recordsArrive(t *testing.T, c cluster) {
 			t.Fatal(err)
 		}
 		for _, b := range batches {
-			for _, got := range b.Records {
+			for _, got := range unpacked(b) {
 				done = true
 				if got.At != then || string(got.Key) != "key0" || string(got.Value) != "9999" || got.Topic != topic ||
 					len(got.Headers) != 2 || got.Headers[0].Key != "a" || string(got.Headers[0].Value) != "b" {

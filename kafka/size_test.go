@@ -38,7 +38,7 @@ func largeRecordsArrive(t *testing.T, c cluster) {
 				t.Fatal(err)
 			}
 			for _, b := range batches {
-				got = append(got, b.Records...)
+				got = append(got, unpacked(b)...)
 			}
 		}
 		for i, want := range []kafka.Record{plain, inTxn} {

@@ -49,7 +49,7 @@ func timesOf(t *testing.T, c kafka.Config, topic string) []orders.Time {
 			t.Fatal(err)
 		}
 		for _, b := range batches {
-			for _, rec := range b.Records {
+			for _, rec := range unpacked(b) {
 				out = append(out, rec.At)
 			}
 			if b.CaughtUp {

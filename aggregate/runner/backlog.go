@@ -1,17 +1,12 @@
 package runner
 
-import (
-	"livemap/kafka"
-	"livemap/orders"
-)
+import "livemap/orders"
 
 // Limits of what is fetched and not yet aggregated.
 const (
 	// maxQueued is how many records of one partition wait before its fetching
 	// pauses; it resumes at half of that.
 	maxQueued = 20_000
-	// maxStep is how many records are taken from one partition at a time.
-	maxStep = 512
 	// maxDrift is how far one partition's watermark may run ahead of the lowest
 	// that counts, when the lowest has nothing to offer. What runs ahead stays in
 	// open panes, so this bounds their memory. It must exceed the 60 s by which an
@@ -30,9 +25,11 @@ type backlog struct {
 }
 
 type partition struct {
-	queue   []kafka.Record // fetched, not yet aggregated; a window on the fetched batches
-	next    int64          // offset after everything fetched, markers included
-	drained bool           // the log had nothing more at the last fetch
+	queue   []*fetched // fetched, not yet aggregated; never without a record that waits
+	chunk   int        // of the first of queue: the one that comes next
+	waiting int        // records in queue
+	next    int64      // offset after everything fetched, markers included
+	drained bool       // the log had nothing more at the last fetch
 	paused  bool
 	// replayUntil is the offset up to which records are read again after a
 	// restart. The watermark waits for all of them.
@@ -40,7 +37,19 @@ type partition struct {
 }
 
 // replaying reports whether what p offers next is being read again.
-func (p *partition) replaying() bool { return len(p.queue) > 0 && p.queue[0].Offset < p.replayUntil }
+func (p *partition) replaying() bool {
+	return p.replayUntil > 0 && p.waiting > 0 && p.offset() < p.replayUntil
+}
+
+// offset returns where the next record waiting stands.
+func (p *partition) offset() int64 {
+	f := p.queue[0]
+	if p.chunk == 0 {
+		return f.records.Offset(0)
+	}
+	<-f.ready
+	return f.records.Offset(f.chunks[p.chunk].first)
+}
 
 // grow makes room for n partitions.
 func (b *backlog) grow(n int) {
@@ -49,18 +58,17 @@ func (b *backlog) grow(n int) {
 	}
 }
 
-// add queues a fetched batch and reports whether fetching of its partition
-// should pause.
-func (b *backlog) add(batch kafka.PartitionBatch) (pause bool) {
-	b.grow(int(batch.Partition) + 1)
-	p := &b.parts[batch.Partition]
-	if len(p.queue) == 0 {
-		p.queue = batch.Records
-	} else {
-		p.queue = append(p.queue, batch.Records...)
+// add queues what was fetched of partition i up to the offset next, nil for no
+// record, and reports whether fetching of the partition should pause.
+func (b *backlog) add(i int, f *fetched, next int64, drained bool) (pause bool) {
+	b.grow(i + 1)
+	p := &b.parts[i]
+	p.next, p.drained = next, drained
+	if f != nil {
+		p.queue = append(p.queue, f)
+		p.waiting += f.records.Len()
 	}
-	p.next, p.drained = batch.Next, batch.CaughtUp
-	if len(p.queue) >= maxQueued && !p.paused {
+	if p.waiting >= maxQueued && !p.paused {
 		p.paused = true
 		return true
 	}
@@ -68,9 +76,7 @@ func (b *backlog) add(batch kafka.PartitionBatch) (pause bool) {
 }
 
 // caughtUp reports whether partition i has nothing waiting, here or in the log.
-func (b *backlog) caughtUp(i int) bool {
-	return len(b.parts[i].queue) == 0 && b.parts[i].drained
-}
+func (b *backlog) caughtUp(i int) bool { return b.parts[i].waiting == 0 && b.parts[i].drained }
 
 // marks tells how far partitions have come; [aggregate.Aggregator] is one.
 type marks interface {
@@ -85,7 +91,7 @@ type marks interface {
 func (b *backlog) pick(m marks) int {
 	best, bestAt := -1, orders.Time(0)
 	for i := range b.parts {
-		if len(b.parts[i].queue) == 0 {
+		if b.parts[i].waiting == 0 {
 			continue
 		}
 		if b.parts[i].replaying() {
@@ -105,15 +111,22 @@ func (b *backlog) pick(m marks) int {
 	return best
 }
 
-// take returns up to maxStep records of partition i and reports whether its
-// fetching should resume.
-func (b *backlog) take(i int) (records []kafka.Record, resume bool) {
+// take returns the next chunk of partition i, of which something waits, the
+// records it is part of, and whether it is the last of them; and whether the
+// partition's fetching should resume. It waits until the chunk is prepared.
+func (b *backlog) take(i int) (c *chunk, of *fetched, last, resume bool) {
 	p := &b.parts[i]
-	n := min(len(p.queue), maxStep)
-	records, p.queue = p.queue[:n], p.queue[n:]
-	if p.paused && len(p.queue) <= maxQueued/2 {
-		p.paused = false
-		return records, true
+	of = p.queue[0]
+	<-of.ready
+	c = of.chunks[p.chunk]
+	p.chunk++
+	p.waiting -= c.len()
+	if last = p.chunk == len(of.chunks); last {
+		p.queue[0] = nil
+		p.queue, p.chunk = p.queue[1:], 0
 	}
-	return records, false
+	if p.paused && p.waiting <= maxQueued/2 {
+		p.paused, resume = false, true
+	}
+	return c, of, last, resume
 }

@@ -3,6 +3,7 @@ package runner
 import (
 	"testing"
 
+	"livemap/aggregate"
 	"livemap/kafka"
 	"livemap/orders"
 )
@@ -20,8 +21,12 @@ func (c clock) PartitionWatermark(p int32) (orders.Time, bool) {
 	return at, ok
 }
 
-func batch(partition int32, n int, caughtUp bool) kafka.PartitionBatch {
-	return kafka.PartitionBatch{Partition: partition, Records: make([]kafka.Record, n), Next: int64(n), CaughtUp: caughtUp}
+// add queues n records of a partition, none of which is an order.
+func add(b *backlog, i, n int, drained bool) (pause bool) {
+	f := &fetched{records: kafka.Pack("orders", int32(i), make([]kafka.Record, n)...), ready: make(chan struct{})}
+	w := preparer{quick: orders.NewQuick(), prepare: aggregate.NewPreparer(aggregate.Config{})}
+	w.run(f)
+	return b.add(i, f, int64(n), drained)
 }
 
 func TestPickTakesThePartitionFurthestBehind(t *testing.T) {
@@ -30,13 +35,13 @@ func TestPickTakesThePartitionFurthestBehind(t *testing.T) {
 	if got := b.pick(clock{}); got != -1 {
 		t.Errorf("nothing queued: picked %d", got)
 	}
-	b.add(batch(0, 10, false))
-	b.add(batch(2, 10, false))
+	add(&b, 0, 10, false)
+	add(&b, 2, 10, false)
 	at := clock{floor: 1000, parts: map[int32]orders.Time{0: 5000, 1: 1000, 2: 4000}}
 	if got := b.pick(at); got != 2 {
 		t.Errorf("picked %d, want 2: of those with records it is furthest behind", got)
 	}
-	b.add(batch(3, 1, false))
+	add(&b, 3, 1, false)
 	if got := b.pick(at); got != 3 {
 		t.Errorf("picked %d, want 3: a partition that has shown no order yet holds back all", got)
 	}
@@ -44,7 +49,7 @@ func TestPickTakesThePartitionFurthestBehind(t *testing.T) {
 
 func TestPickWaitsForWhoeverHoldsTheWatermark(t *testing.T) {
 	var b backlog
-	b.add(batch(0, 10, false))
+	add(&b, 0, 10, false)
 	at := clock{floor: 1000, parts: map[int32]orders.Time{0: 1000 + maxDrift, 1: 1000}}
 	if got := b.pick(at); got != 0 {
 		t.Errorf("within the drift: picked %d, want 0", got)
@@ -57,8 +62,8 @@ func TestPickWaitsForWhoeverHoldsTheWatermark(t *testing.T) {
 
 func TestPickReadsAgainFirst(t *testing.T) {
 	var b backlog
-	b.add(batch(0, 10, false))
-	b.add(batch(1, 10, false))
+	add(&b, 0, 10, false)
+	add(&b, 1, 10, false)
 	b.parts[1].replayUntil = 10
 	at := clock{floor: 1000, parts: map[int32]orders.Time{0: 2000, 1: 1000 + 2*maxDrift}}
 	if got := b.pick(at); got != 1 {
@@ -72,22 +77,25 @@ func TestPickReadsAgainFirst(t *testing.T) {
 
 func TestBacklogPausesAndResumes(t *testing.T) {
 	var b backlog
-	if b.add(batch(0, maxQueued-1, false)) {
+	if add(&b, 0, maxQueued-1, false) {
 		t.Error("paused below the limit")
 	}
-	if !b.add(batch(0, 1, false)) {
+	if !add(&b, 0, 1, false) {
 		t.Error("not paused at the limit")
 	}
-	if b.add(batch(0, 1, true)) {
+	if add(&b, 0, 1, true) {
 		t.Error("paused twice")
 	}
 	taken, resumed := 0, 0
 	for !b.caughtUp(0) {
-		records, resume := b.take(0)
-		taken += len(records)
+		c, _, last, resume := b.take(0)
+		taken += c.len()
+		if last != (b.parts[0].chunk == 0) {
+			t.Errorf("last is %t with %d answers waiting", last, len(b.parts[0].queue))
+		}
 		if resume {
 			resumed++
-			if rest := len(b.parts[0].queue); rest > maxQueued/2 {
+			if rest := b.parts[0].waiting; rest > maxQueued/2 {
 				t.Errorf("resumed with %d records waiting", rest)
 			}
 		}

@@ -49,6 +49,14 @@ func (m *Metrics) Collectors() []prometheus.Collector {
 	return []prometheus.Collector{m.orders, m.dead, m.lost, m.restarts, m.commits, m.watermark}
 }
 
+// count adds the orders since counted was taken, and takes it anew.
+func (m *Metrics) count(now aggregate.Stats, counted *aggregate.Stats) {
+	for v, counter := range m.verdicts {
+		counter.Add(float64(now.Verdicts[v] - counted.Verdicts[v]))
+	}
+	*counted = now
+}
+
 func (m *Metrics) observe(agg *aggregate.Aggregator, now time.Time) {
 	if w, ok := agg.Watermark(); ok {
 		m.watermark.Set(now.Sub(w.Std()).Seconds())

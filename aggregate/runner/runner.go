@@ -23,6 +23,7 @@ import (
 // pause of a leader that is alive, shorter than anybody's patience.
 const (
 	flushEvery   = 100 * time.Millisecond // between two transactions
+	fetchEvery   = 5 * time.Millisecond   // between two looks at what was fetched, while aggregating
 	beatEvery    = time.Second            // between two leader records when nothing else is written
 	standbyAfter = 3 * time.Second        // silence of the checkpoint after which a standby takes over
 	tellEvery    = 30 * time.Second       // between two log lines with counts

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"livemap/aggregate"
@@ -20,15 +21,18 @@ type session struct {
 	agg      *aggregate.Aggregator
 	producer *kafka.TxnProducer
 	reader   *kafka.Reader
+	prepare  *preparers
 	backlog  backlog
 
 	handled   map[int32]int64 // by partition: records before were dealt with before the restart
 	pending   []kafka.Record  // dead and late orders of the next transaction
 	lastFlush time.Time
+	lastFetch time.Time
 	lastBeat  time.Time
 	unread    int64           // records that were no order, since the counts were last logged
 	told      time.Time       // when the counts were last logged
 	toldStats aggregate.Stats // and what they were
+	counted   aggregate.Stats // as the metrics have them
 }
 
 // session loads the checkpoint and aggregates until a fault or the end of ctx.
@@ -47,6 +51,8 @@ func (r *runner) session(ctx context.Context, products *catalogue) error {
 		return err
 	}
 	defer s.reader.Close()
+	s.prepare = startPreparers(runtime.GOMAXPROCS(0), r.cfg.Aggregate)
+	defer s.prepare.stop()
 	for {
 		if err := s.step(ctx); err != nil {
 			return err
@@ -100,7 +106,9 @@ func (s *session) step(ctx context.Context) error {
 	if err := s.fetch(ctx); err != nil {
 		return err
 	}
-	s.consume()
+	if err := s.consume(); err != nil {
+		return err
+	}
 	now := time.Now()
 	if now.Sub(s.lastFlush) < flushEvery {
 		return nil
@@ -113,6 +121,7 @@ func (s *session) step(ctx context.Context) error {
 		return fmt.Errorf("flush: %w", err)
 	}
 	s.metrics.observe(s.agg, now)
+	s.metrics.count(s.agg.Stats(), &s.counted)
 	s.tell(now)
 	err = s.commit(ctx, &out)
 	s.lastFlush = time.Now() // not before: a slow commit would leave no time to aggregate
@@ -161,21 +170,32 @@ func (s *session) fetch(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	return s.takeOver(batches)
+}
+
+// takeOver queues what was fetched.
+func (s *session) takeOver(batches []kafka.PartitionBatch) error {
 	if err := s.recognize(); err != nil {
 		return err
 	}
-	now := orders.TimeOf(time.Now())
+	s.lastFetch = time.Now()
 	if err := s.agg.SetPartitions(s.reader.Partitions()); err != nil {
 		return err
 	}
 	s.backlog.grow(s.reader.Partitions())
 	for _, batch := range batches {
 		s.metrics.lost.Add(float64(max(batch.Lost, 0)))
-		if s.backlog.add(batch) {
+		var f *fetched
+		if batch.Records.Len() > 0 {
+			f = s.prepare.do(batch.Records)
+		} else {
+			batch.Records.Release()
+		}
+		if s.backlog.add(int(batch.Partition), f, batch.Next, batch.CaughtUp) {
 			s.reader.Pause(batch.Partition)
 		}
 	}
-	s.tellCaughtUp(now)
+	s.tellCaughtUp(orders.TimeOf(s.lastFetch))
 	return nil
 }
 
@@ -200,7 +220,7 @@ func (s *session) recognize() error {
 func (s *session) tellCaughtUp(now orders.Time) {
 	for i := range s.backlog.parts {
 		p := &s.backlog.parts[i]
-		if len(p.queue) == 0 && p.next > 0 {
+		if p.waiting == 0 && p.next > 0 {
 			s.agg.Advance(int32(i), p.next)
 		}
 		s.agg.CaughtUp(int32(i), s.backlog.caughtUp(i), now)
@@ -211,40 +231,54 @@ func (s *session) nextPartition() int {
 	return s.backlog.pick(s.agg)
 }
 
-// consume aggregates what was fetched until the next flush is due.
-func (s *session) consume() {
+// consume aggregates what was fetched until the next flush is due, and takes
+// over what is fetched meanwhile.
+func (s *session) consume() error {
 	due := s.lastFlush.Add(flushEvery)
 	for {
 		now := time.Now()
 		i := s.nextPartition()
 		if i < 0 || !now.Before(due) {
-			return
+			return nil
 		}
-		records, resume := s.backlog.take(i)
+		c, of, last, resume := s.backlog.take(i)
 		if resume {
 			s.reader.Resume(int32(i))
 		}
-		for k := range records {
-			s.order(&records[k], orders.TimeOf(now))
+		s.add(int32(i), c, of.records, orders.TimeOf(now))
+		if last {
+			of.records.Release()
+		}
+		spareChunks.Put(c)
+		if now.Sub(s.lastFetch) >= fetchEvery {
+			batches, err := s.reader.AtHand()
+			if err != nil {
+				return fmt.Errorf("read orders: %w", err)
+			}
+			if err := s.takeOver(batches); err != nil {
+				return err
+			}
 		}
 	}
 }
 
-// order aggregates one record of the topic orders and keeps it for orders.dead
-// or orders.late if that is where it belongs.
-func (s *session) order(rec *kafka.Record, now orders.Time) {
-	o, err := orders.Decode(rec.Value)
-	if err != nil {
-		s.unreadable(rec, err)
-		return
+// add aggregates a chunk of records and keeps those for orders.dead and
+// orders.late that belong there.
+func (s *session) add(partition int32, c *chunk, records *kafka.Packed, now orders.Time) {
+	s.agg.AddPrepared(partition, &c.prepared, now)
+	for i, verdict := range c.prepared.Verdicts() {
+		switch {
+		case verdict.Dead():
+			rec := records.Record(c.first + i)
+			s.dead(&rec, verdict.String(), deadDetail(verdict, &rec))
+		case verdict == aggregate.Late:
+			rec := records.Record(c.first + i)
+			s.pending = append(s.pending, lateRecord(&rec))
+		}
 	}
-	verdict := s.agg.Add(aggregate.Input{Partition: rec.Partition, Offset: rec.Offset, RecordTime: rec.At, Now: now}, o)
-	s.metrics.verdicts[verdict].Inc()
-	switch {
-	case verdict.Dead():
-		s.dead(rec, verdict.String(), deadDetail(verdict, o, rec))
-	case verdict == aggregate.Late:
-		s.pending = append(s.pending, lateRecord(rec))
+	if c.refused >= 0 {
+		rec := records.Record(c.refused)
+		s.unreadable(&rec, c.why)
 	}
 }
 
@@ -287,7 +321,11 @@ func (s *session) dead(rec *kafka.Record, reason, detail string) {
 	s.pending = append(s.pending, kafka.DeadRecord(*rec, reason, detail))
 }
 
-func deadDetail(v aggregate.Verdict, o *orders.Order, rec *kafka.Record) string {
+func deadDetail(v aggregate.Verdict, rec *kafka.Record) string {
+	o, err := orders.Decode(rec.Value)
+	if err != nil {
+		return err.Error() // which cannot be: it was an order before
+	}
 	if v == aggregate.DeadRate {
 		return fmt.Sprintf("no exchange rate for %s on %s", o.Currency, o.At)
 	}

@@ -1,0 +1,154 @@
+package aggregate
+
+import (
+	"github.com/cespare/xxhash/v2"
+
+	"livemap/orders"
+)
+
+// Prepared holds orders of one partition as far as they can be worked out
+// without the state of an Aggregator, in the order of their offsets:
+// several goroutines can prepare while one aggregates. It refers to the records
+// it was made from until they have been added.
+type Prepared struct {
+	orders   []prepared
+	lines    []entryLine
+	verdicts []Verdict
+}
+
+// prepared is one order.
+type prepared struct {
+	offset     int64
+	at         orders.Time
+	dead       Verdict // DeadTime or DeadRate, otherwise Accepted
+	country    int16   // of the destination, see countrySlot
+	currency   [3]byte
+	id         uint64 // hash of its id
+	shopper    uint64 // hash of its shopper
+	amount     int64  // as the order has it
+	sums       sums
+	cells      arcCells
+	from, to   *orders.KnownPlace
+	firstLine  int32
+	afterLines int32
+}
+
+// entryLine is some units of a product.
+type entryLine struct {
+	product
+	units int64
+}
+
+// Len returns how many orders there are.
+func (p *Prepared) Len() int { return len(p.orders) }
+
+// Verdicts returns what became of each order: after [Aggregator.AddPrepared].
+func (p *Prepared) Verdicts() []Verdict { return p.verdicts }
+
+// Offset returns the offset of the i-th order.
+func (p *Prepared) Offset(i int) int64 { return p.orders[i].offset }
+
+// Reset makes p empty and keeps its memory.
+func (p *Prepared) Reset() {
+	clear(p.orders) // what they refer to
+	clear(p.lines)
+	p.orders, p.lines, p.verdicts = p.orders[:0], p.lines[:0], p.verdicts[:0]
+}
+
+// Preparer prepares orders. It remembers what it has worked out for pairs of
+// places and days of exchange rates, and is for one goroutine; any number of them
+// give the same results.
+type Preparer struct {
+	money *converter
+	pairs []knownPair // by hash of the places' numbers
+}
+
+// knownPair is what two places have in common.
+type knownPair struct {
+	from, to uint32 // numbers of places; 0: free
+	metres   int64
+	cells    arcCells
+}
+
+// rememberedPairs is how many pairs of places a Preparer remembers; a new one
+// takes the place of another.
+const rememberedPairs = 1 << 15
+
+// NewPreparer returns a Preparer for aggregators of the same Config. All places
+// it is given numbers for must come from one [orders.Quick].
+func NewPreparer(cfg Config) *Preparer {
+	cfg = cfg.withDefaults()
+	return &Preparer{money: newConverter(cfg.Currency, cfg.Rates), pairs: make([]knownPair, rememberedPairs)}
+}
+
+// Prepare appends an order to p. p refers to what o refers to.
+func (r *Preparer) Prepare(p *Prepared, offset int64, recordTime orders.Time, o *orders.Raw) {
+	e := prepared{
+		offset: offset, at: o.At, country: countrySlot(o.To.Country), amount: o.Amount,
+		id: xxhash.Sum64(o.ID), shopper: xxhash.Sum64(o.Shopper), firstLine: int32(len(p.lines)),
+		from: lasting(o.From), to: lasting(o.To),
+	}
+	copy(e.currency[:], o.Currency)
+	for i := range o.Lines {
+		l := &o.Lines[i]
+		p.lines = append(p.lines, entryLine{product{xxhash.Sum64(l.Product), l.Product}, l.Units})
+	}
+	e.afterLines = int32(len(p.lines))
+	sales, ok := r.money.convert(o.Amount, o.Currency, o.At)
+	switch {
+	case o.At < firstTime || o.At > recordTime+futureSpan:
+		e.dead = DeadTime
+	case !ok:
+		e.dead = DeadRate
+	default:
+		var metres int64
+		metres, e.cells = r.between(o.From, o.To)
+		e.sums = sums{orders: 1, sales: sales, distanceM: metres, carbonG: carbon(o.MassG, metres)}
+	}
+	p.orders = append(p.orders, e)
+}
+
+// lasting returns a place that stays as it is when the next order is read.
+func lasting(p *orders.KnownPlace) *orders.KnownPlace {
+	if p.Number != 0 {
+		return p
+	}
+	fixed := *p
+	return &fixed
+}
+
+// between returns the distance of two places and the cells that they are in.
+func (r *Preparer) between(from, to *orders.KnownPlace) (int64, arcCells) {
+	if from.Number == 0 || to.Number == 0 {
+		return distance(from.Place, to.Place), cellsOf(from.Place, to.Place)
+	}
+	k := &r.pairs[spread(uint64(from.Number)<<32|uint64(to.Number))%rememberedPairs]
+	if k.from != from.Number || k.to != to.Number {
+		*k = knownPair{from.Number, to.Number, distance(from.Place, to.Place), cellsOf(from.Place, to.Place)}
+	}
+	return k.metres, k.cells
+}
+
+// noCountry is the slot of what is no country code.
+const noCountry = -1
+
+// countrySlot numbers country codes; one that is not two capital letters counts
+// for the world only. Package orders lets none through.
+func countrySlot(code string) int16 {
+	if len(code) != 2 || code[0]-'A' > 25 || code[1]-'A' > 25 {
+		return noCountry
+	}
+	return int16(code[0]-'A')*26 + int16(code[1]-'A')
+}
+
+// rawOf returns an order as Prepare wants it.
+func rawOf(o *orders.Order) *orders.Raw {
+	r := &orders.Raw{
+		ID: []byte(o.ID), At: o.At, Shop: []byte(o.Shop), Shopper: []byte(o.Shopper), Currency: []byte(o.Currency),
+		Amount: o.Amount, From: &orders.KnownPlace{Place: o.From}, To: &orders.KnownPlace{Place: o.To}, MassG: o.MassG,
+	}
+	for _, l := range o.Lines {
+		r.Lines = append(r.Lines, orders.RawLine{Product: []byte(l.Product), Units: l.Units, Amount: l.Amount})
+	}
+	return r
+}

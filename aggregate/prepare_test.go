@@ -1,0 +1,74 @@
+package aggregate
+
+import (
+	"math/rand/v2"
+	"reflect"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"livemap/orders"
+)
+
+// TestPreparedTogether compares orders added one by one with the same orders
+// prepared together, by preparers that have seen other orders before: records and
+// checkpoint must be the same bytes.
+func TestPreparedTogether(t *testing.T) {
+	t.Parallel()
+	together := 0
+	for seed := range seeds(t, 100) {
+		s, r := simulate(seed), rand.New(rand.NewPCG(seed, 9))
+		one, many := s.newAggregator(t), s.newAggregator(t)
+		quick, preparer := orders.NewQuick(), NewPreparer(s.cfg)
+		for i := 0; i < len(s.events); {
+			e := s.events[i]
+			if e.order == nil {
+				_, want := s.tell(t, one, e)
+				_, got := s.tell(t, many, e)
+				if !reflect.DeepEqual(want, got) { // cmp.Diff of equal outputs takes minutes
+					t.Fatalf("seed %d, event %d (-one by one +together):\n%s", seed, i, cmp.Diff(want, got))
+				}
+				i++
+				continue
+			}
+			var p Prepared
+			first := i
+			for ; i < len(s.events) && r.IntN(10) > 0; i++ {
+				next := s.events[i]
+				if next.order == nil || next.input.Partition != e.input.Partition {
+					break
+				}
+				prepareJSON(t, quick, preparer, &p, next)
+			}
+			if i == first {
+				prepareJSON(t, quick, preparer, &p, e)
+				i++
+			}
+			together = max(together, p.Len())
+			many.AddPrepared(e.input.Partition, &p, e.input.Now)
+			for k, next := range s.events[first:i] {
+				next.input.Now = e.input.Now
+				if v, _ := s.tell(t, one, next); v != p.Verdicts()[k] {
+					t.Fatalf("seed %d, event %d: %s together, %s by itself", seed, first+k, p.Verdicts()[k], v)
+				}
+			}
+		}
+	}
+	if together < 5 {
+		t.Errorf("at most %d orders were prepared together", together)
+	}
+}
+
+// prepareJSON prepares an order as the runner does, from its JSON if it has one:
+// orders of simulated streams lack ids that real ones must have.
+func prepareJSON(t *testing.T, quick *orders.Quick, preparer *Preparer, p *Prepared, e event) {
+	t.Helper()
+	raw := rawOf(e.order)
+	if e.order.Validate() == nil {
+		raw = new(orders.Raw)
+		if err := quick.Read(orders.AppendJSON(nil, e.order), raw); err != nil {
+			t.Fatal(err)
+		}
+	}
+	preparer.Prepare(p, e.input.Offset, e.input.RecordTime, raw)
+}
