@@ -48,6 +48,10 @@ func (f *follower) requestRecords(leader int32, ps []*partition) {
 		names[p.topic.id] = p.topic.name
 		got[i] = fetched{wanted: p.next, next: p.next, err: errNotAnswered}
 	}
+	decode := decodePartition
+	if f.cfg.packed {
+		decode = decodePacked
+	}
 	f.fly(leader, ps, func(ctx context.Context) func() {
 		resp, err := f.cl.Broker(int(leader)).Request(ctx, req)
 		if err == nil {
@@ -62,7 +66,7 @@ func (f *follower) requestRecords(leader int32, ps []*partition) {
 				for j := range rt.Partitions {
 					rp := &rt.Partitions[j]
 					if i, ok := asked[partitionName{name, rp.Partition}]; ok {
-						got[i] = decodePartition(f.decoder, name, got[i].wanted, rp)
+						got[i] = decode(f.decoder, name, got[i].wanted, rp)
 					}
 				}
 			}
@@ -119,27 +123,13 @@ func decodePartition(decoder kgo.Decompressor, name string, wanted int64, rp *km
 	if out.err != nil || len(rp.RecordBatches) == 0 {
 		return out
 	}
-	if f.cfg.packed {
-		out.packed = newPacked(name, rp.Partition)
-		if next, ok := unpack(out.packed, wanted, rp, f.decoder); ok {
-			out.next = next
-			return out
-		}
-		out.packed.index = out.packed.index[:0]
-	}
 	fp, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
 		Offset: wanted, IsolationLevel: kgo.ReadCommitted(), Topic: name, Partition: rp.Partition,
 	}, rp, decoder, nil)
 	out.next = next
-	if !f.cfg.packed {
-		out.records = make([]Record, 0, len(fp.Records))
-	}
-	for _, r := range fp.Records {
-		if rec := fromKgo(r); f.cfg.packed {
-			out.packed.add(&rec)
-		} else {
-			out.records = append(out.records, rec)
-		}
+	out.records = make([]Record, len(fp.Records))
+	for i, r := range fp.Records {
+		out.records[i] = fromKgo(r)
 	}
 	if next == wanted {
 		if past, whole := batchAt(rp.RecordBatches, wanted); whole {
@@ -149,6 +139,26 @@ func decodePartition(decoder kgo.Decompressor, name string, wanted int64, rp *km
 			}
 		}
 	}
+	return out
+}
+
+// decodePacked is decodePartition, with the records packed.
+func decodePacked(decoder kgo.Decompressor, name string, wanted int64, rp *kmsg.FetchResponseTopicPartition) fetched {
+	if err := kerr.ErrorForCode(rp.ErrorCode); err != nil || len(rp.RecordBatches) == 0 {
+		return decodePartition(decoder, name, wanted, rp)
+	}
+	p := newPacked(name, rp.Partition)
+	if next, ok := unpack(p, wanted, rp, decoder); ok {
+		return fetched{
+			packed: p, wanted: wanted, next: next, high: rp.HighWatermark, stable: rp.LastStableOffset, bytes: len(rp.RecordBatches),
+		}
+	}
+	out := decodePartition(decoder, name, wanted, rp)
+	p.index = p.index[:0]
+	for i := range out.records {
+		p.add(&out.records[i])
+	}
+	out.packed, out.records = p, nil
 	return out
 }
 
