@@ -11,9 +11,12 @@ import (
 const maxForwarded = 16
 
 // isProxy says whether an address is of one of our own proxies.
-func (s *Server) isProxy(a netip.Addr) bool {
+func (s *Server) isProxy(a netip.Addr) bool { return within(s.config.TrustedProxies, a) }
+
+// within says whether an address is of one of the networks.
+func within(networks []netip.Prefix, a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
-	return slices.ContainsFunc(s.config.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(a) })
+	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // clientOf returns the network that a request counts for. Where the peer is a

@@ -51,6 +51,9 @@ type Config struct {
 	// next; all others get 200 and a goodbye, for a browser never comes back after
 	// an error. What they say in X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
+	// Balancers speak TCP only: their connections begin with the PROXY protocol,
+	// which says who the client is. See package proxyproto.
+	Balancers []netip.Prefix
 	// Door decides who may see what; it must be given. Its Options.Origins are
 	// also those whose pages may read the answers (CORS). Run keeps its Verifier
 	// fresh.

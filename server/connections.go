@@ -112,4 +112,5 @@ type refusedConnection string
 const (
 	refusedFull    refusedConnection = "overload"
 	refusedAddress refusedConnection = "address"
+	refusedHeader  refusedConnection = "proxy_header" // a balancer's, without a valid one
 )

@@ -12,6 +12,7 @@ import (
 
 	"livemap/auth"
 	"livemap/hub"
+	"livemap/server/proxyproto"
 )
 
 // events answers GET /v1/events.
@@ -192,7 +193,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, client *hub.Clie
 		conn.Write(rawProblem(refuse(http.StatusBadRequest, "a stream takes the whole connection: send nothing after the request"))) //nolint:errcheck // closed either way
 		return
 	}
-	if socket, ok := conn.(*net.TCPConn); ok && client.HandOver(socket, streamHead(w.Header())) {
+	if socket, ok := proxyproto.Socket(conn); ok && client.HandOver(socket, streamHead(w.Header())) {
 		return
 	}
 	walk(conn, client, streamHead(w.Header()))

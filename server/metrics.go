@@ -25,7 +25,7 @@ func newMetrics() *metrics {
 	refused := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: "livemap", Subsystem: "server", Name: "refused_connections_total", Help: "Connections closed unread, by the limit that they met.",
 	}, []string{"reason"})
-	for _, r := range []refusedConnection{refusedFull, refusedAddress} {
+	for _, r := range []refusedConnection{refusedFull, refusedAddress, refusedHeader} {
 		m.refusedConnections[r] = refused.WithLabelValues(string(r))
 	}
 	m.skipped = prometheus.NewCounter(prometheus.CounterOpts{

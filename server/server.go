@@ -16,6 +16,7 @@ import (
 	"livemap/feed"
 	"livemap/hub"
 	"livemap/kafka"
+	"livemap/server/proxyproto"
 	"livemap/web"
 )
 
@@ -259,14 +260,17 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 	}
 }
 
-// publicServer returns the server of the public address.
-func (s *Server) publicServer() *http.Server {
+// public returns the listener of the public address.
+func (s *Server) public(l net.Listener) *listener {
+	if len(s.config.Balancers) > 0 {
+		l = proxyproto.Wrap(l, s.config.Balancers, s.metrics.refusedConnections[refusedHeader].Inc)
+	}
 	h := s.httpServer(s)
 	h.ConnState = s.connections.state
 	if s.cert != nil {
 		h.TLSConfig = s.cert.config()
 	}
-	return h
+	return &listener{l, h}
 }
 
 // servePublic listens, serves until ctx is done or something else broke, and
@@ -282,7 +286,7 @@ func (s *Server) servePublic(ctx, broken context.Context, admin net.Addr) error 
 		return err
 	}
 	defer wait()
-	public := &listener{behind, s.publicServer()}
+	public := s.public(behind)
 	served := make(chan error, 1)
 	go func() { served <- public.serve() }()
 	s.serving.Store(true)

@@ -110,7 +110,7 @@ func newSite(t *testing.T, change func(*Config)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	public := &listener{behind, s.publicServer()}
+	public := s.public(behind)
 	served := make(chan error, 1)
 	go func() { served <- public.serve() }()
 	t.Cleanup(func() {

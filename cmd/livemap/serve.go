@@ -34,6 +34,7 @@ type streamFlags struct {
 	MaxStreamAge   time.Duration  `help:"Age at which a stream is asked to reconnect, give or take a fifth, so that new pods fill; 0 for never." default:"10m"`
 	Drain          time.Duration  `help:"Time over which the streams are ended when the process is." default:"20s"`
 	TrustedProxies []netip.Prefix `help:"Networks of proxies that are answered 503 when the pod is full, so that they try the next, and whose X-Forwarded-For is believed." placeholder:"CIDR"`
+	ProxyProtocol  []netip.Prefix `help:"Networks of balancers that speak TCP only: their connections must begin with the PROXY protocol (version 1 or 2), which says who the client is." placeholder:"CIDR"`
 }
 
 func (c *serveCmd) Run(e env) error {
@@ -73,6 +74,7 @@ func (f streamFlags) config() server.Config {
 		},
 		Drain:          explicit(f.Drain),
 		TrustedProxies: f.TrustedProxies,
+		Balancers:      f.ProxyProtocol,
 	}
 }
 

@@ -42,7 +42,8 @@ var rules = []rule{
 	{room: "loadtest", may: []string{"sse"}, why: "never the hub: a load test that shares code with its subject shares its mistakes"},
 
 	{room: "internal/certtest", why: "certificates for tests know nothing of who shows them"},
-	{room: "server", may: slices.Concat(contracts, []string{"sse", "auth", "web", "hub", "kafka"}), test: append([]string{"internal/certtest"}, logs...), why: "the HTTP edge brings Kafka and the hub together; it does not aggregate"},
+	{room: "server/proxyproto", why: "a header in front of HTTP knows nothing of what follows"},
+	{room: "server", may: slices.Concat(contracts, []string{"sse", "auth", "web", "hub", "kafka", "server/proxyproto"}), test: append([]string{"internal/certtest"}, logs...), why: "the HTTP edge brings Kafka and the hub together; it does not aggregate"},
 	{room: "aggregate/runner", may: slices.Concat(contracts, []string{"aggregate", "kafka", "orders/classification"}), test: append([]string{"orders/synthetic"}, logs...), why: "the I/O around the pure aggregate; it does not serve"},
 
 	{room: "cmd/livemap", may: slices.Concat(contracts, []string{
