@@ -302,3 +302,26 @@ func (t *topic) newest(partition int32, v *view) int64 {
 	}
 	return at
 }
+
+// newer returns the topics that were made again, as the client's id knows and
+// Kafka confirms, but the pod has not heard.
+func (w *walker) newer(ctx context.Context) (topics []int) {
+	h := w.hub
+	if w.origin.id == nil || h.past == nil {
+		return nil
+	}
+	for _, number := range w.view.ring.topics {
+		h.mu.Lock()
+		t := h.topics[number]
+		had := w.origin.id.topic(t.name)
+		differs := had != nil && t.named && had.uuid != t.uuidHash
+		h.mu.Unlock()
+		if !differs {
+			continue
+		}
+		if uuid, _, err := h.past.find(ctx, number, latest); err == nil && hashUUID(uuid) == had.uuid {
+			topics = append(topics, number)
+		}
+	}
+	return topics
+}

@@ -27,7 +27,8 @@ type record struct {
 	topic     int32
 	partition int32
 	offset    int64
-	hole      int64 // from offset up to here the log holds nothing; 0: a record
+	hole      int64     // from offset up to here the log holds nothing; 0: a record
+	why       GapReason // there is a hole
 	at        orders.Time
 	published int64 // milliseconds since the epoch, by the pod's own clock
 	key       string

@@ -39,9 +39,10 @@ import (
 // order is the order of the streams.
 type Hub struct {
 	// immutable
-	config  Config
-	metrics *metrics
-	byName  map[string]int
+	config   Config
+	metrics  *metrics
+	byName   map[string]int
+	pageSize int // bytes, about
 
 	planning sync.Mutex // held by the one who plans; taken before mu
 
@@ -77,6 +78,7 @@ func New(config Config) (*Hub, error) {
 		h.past = newPast(config.History, config.HistoryBytes, h.metrics)
 	}
 	h.builders.init()
+	h.pageSize = pageBytes(config.PrefixBytes)
 	h.prefixes = newPrefixes(config.PrefixBytes, h.past)
 	h.clients.init()
 	h.shards.init(h, config.Shards)
@@ -166,23 +168,34 @@ func (h *Hub) SetStart(index int, partition int32, offset int64) {
 // partition: reading goes on at to. Clients are told. Where to is below the
 // position the log was truncated, and offsets repeat from there.
 func (h *Hub) SetLost(index int, partition int32, from, to int64) {
+	h.lose(index, partition, from, to, GapExpired)
+}
+
+// SetDamaged tells the hub that nobody can decode what a partition holds from
+// one offset up to another. Clients are told, of state topics as well: a value
+// may be out of date.
+func (h *Hub) SetDamaged(index int, partition int32, from, to int64) {
+	h.lose(index, partition, from, to, GapReset)
+}
+
+func (h *Hub) lose(index int, partition int32, from, to int64, reason GapReason) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	t := h.topics[index]
 	if partition < 0 || int(partition) >= len(t.next) || to < 0 {
 		return
 	}
-	g := gap{topic: int32(index), partition: partition, reason: GapExpired, from: from, to: to}
+	g := gap{topic: int32(index), partition: partition, reason: reason, from: from, to: to}
 	truncated := to < t.next[partition]
 	if truncated {
 		g.reason, g.from = GapTruncated, Absent
 	}
 	t.advance(partition, to)
-	if !truncated {
-		hole := &record{topic: int32(index), partition: partition, offset: from, hole: to, published: time.Now().UnixMilli()}
+	if !truncated && t.Kind == feed.Log {
+		hole := &record{topic: int32(index), partition: partition, offset: from, hole: to, why: reason, published: time.Now().UnixMilli()}
 		t.journal.lose(hole, h.config.JournalBytes, t.MaxAge, t.Recent)
 	}
-	if t.Kind == feed.Log { // of a state topic the latest of each key stands, or is read again
+	if t.Kind == feed.Log || reason == GapReset { // of a state topic the latest of each key stands, or is read again
 		h.metrics.gap(g.reason)
 		h.control(index, func(b []byte) []byte { return appendGap(b, t.Name, g) })
 	}

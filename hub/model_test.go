@@ -128,7 +128,7 @@ func TestModel(t *testing.T) {
 	totals := map[GapReason]int{}
 	for seed := range seeds {
 		rng := rand.New(rand.NewPCG(uint64(seed), 7))
-		if err := model(rng, 600, totals); err != nil {
+		if err := model(rng, 600, false, totals); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 	}
@@ -141,14 +141,43 @@ func TestModel(t *testing.T) {
 	t.Log(totals)
 }
 
-func model(rng *rand.Rand, steps int, totals map[GapReason]int) error {
+// TestModelHistory is TestModel with a history behind the journals, whose logs
+// forget their beginnings in turn, and clients that ask for the past.
+func TestModelHistory(t *testing.T) {
+	seeds := 60
+	if testing.Short() {
+		seeds = 15
+	}
+	totals := map[GapReason]int{}
+	for seed := range seeds {
+		rng := rand.New(rand.NewPCG(uint64(seed), 9))
+		if err := model(rng, 600, true, totals); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+	}
+	if totals[GapExpired] == 0 || totals[GapSlow] == 0 {
+		t.Errorf("the model has not met what it is for: %v", totals)
+	}
+	t.Log(totals)
+}
+
+func model(rng *rand.Rand, steps int, history bool, totals map[GapReason]int) error {
 	const keys = 12
 	w := newWorld(modelTopics, 1+rng.IntN(3))
 	var pods []*pod
+	var log *worldLog
+	config := modelConfig()
+	if history {
+		log = newWorldLog(w, rng)
+		config.History, config.HistoryBytes, config.JournalBytes = log, 1<<16, 1<<16
+	}
 	for range 2 {
-		p, err := newPod(w, modelConfig())
+		p, err := newPod(w, config)
 		if err != nil {
 			return err
+		}
+		if history {
+			p.pageSize = 3000
 		}
 		pods = append(pods, p)
 	}
@@ -170,6 +199,9 @@ func model(rng *rand.Rand, steps int, totals map[GapReason]int) error {
 		if rng.IntN(20) == 0 {
 			p.beat()
 		}
+		if history && rng.IntN(30) == 0 {
+			log.trim(rng, pods)
+		}
 		c := clients[rng.IntN(len(clients))]
 		var err error
 		switch {
@@ -180,6 +212,11 @@ func model(rng *rand.Rand, steps int, totals map[GapReason]int) error {
 			if to.behindModel(c) {
 				err = to.pullAll(w)
 			}
+			if err == nil && history && c.events == 0 && rng.IntN(2) == 0 {
+				if err = to.pullAll(w); err == nil {
+					err = c.spanOf(to, rng, w.clock, false)
+				}
+			}
 			if err == nil {
 				err = c.connect(to)
 			}
@@ -188,6 +225,9 @@ func model(rng *rand.Rand, steps int, totals map[GapReason]int) error {
 			c.walker = nil
 			if rng.IntN(3) == 0 {
 				c.away = rng.IntN(60)
+				if history {
+					c.away *= 4
+				}
 			}
 		default:
 			_, err = c.step(1 + rng.IntN(2))
@@ -203,7 +243,7 @@ func model(rng *rand.Rand, steps int, totals map[GapReason]int) error {
 func (p *pod) behindModel(c *modelClient) bool {
 	text := string(c.parser.LastEventID())
 	if text == "" {
-		return false
+		return c.sub.Span != nil
 	}
 	last, err := parseID(text)
 	if err != nil {
@@ -213,7 +253,7 @@ func (p *pod) behindModel(c *modelClient) bool {
 	if err != nil {
 		return false
 	}
-	return p.ahead(&ring{topics: topics}, last)
+	return p.ahead(&ring{topics: topics}, last, nil)
 }
 
 // finish lets every client have everything, and looks at what it has.

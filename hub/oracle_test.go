@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"livemap/feed"
+	"livemap/orders"
 	"livemap/sse"
 )
 
@@ -30,6 +31,8 @@ type world struct {
 	topics []Topic
 	logs   map[string][][]Record
 	ids    map[string]int // topic to index
+	clock  orders.Time
+	kept   map[string][]int64 // what the logs keep: from that offset on; nil: there is no history
 }
 
 func newWorld(topics []Topic, partitions int) *world {
@@ -52,7 +55,8 @@ func (w *world) grow(rng *rand.Rand, keys int) {
 	if len(log) > 0 {
 		offset += log[len(log)-1].Offset + 1
 	}
-	r := Record{Topic: i, Partition: int32(p), Offset: offset, Key: []byte("k" + strconv.Itoa(key))}
+	w.clock++
+	r := Record{Topic: i, Partition: int32(p), Offset: offset, At: w.clock, Key: []byte("k" + strconv.Itoa(key))}
 	r.Value, _ = json.Marshal(coordinates{t.Name, r.Partition, offset, string(r.Key)})
 	switch {
 	case t.Kind == feed.State && rng.IntN(8) == 0:
@@ -269,6 +273,11 @@ func (r *reader) gap(data []byte) {
 		r.wrong("gap %s: but the reader is at %d", data, from)
 	case from != Absent && *g.To < from:
 		r.wrong("gap %s: but the reader is at %d already", data, from)
+	case r.world.kept != nil && g.Reason == GapExpired:
+		// What the log does not keep may have been markers. What it keeps is owed.
+		if n := r.missed(g.Topic, *g.Partition, max(*g.From, r.world.kept[g.Topic][*g.Partition]), *g.To); n > 0 {
+			r.wrong("gap %s: but the log holds %d of those", data, n)
+		}
 	case lost == 0 && r.keys == nil && r.begin == nil:
 		r.wrong("gap %s: misses nothing", data)
 	case int64(lost) > *g.AtMost:

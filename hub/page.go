@@ -30,9 +30,9 @@ const (
 	maxPageReads = 64       // pieces looked at for one page
 )
 
-// pageBytes returns about how large a page becomes. It counts among the large
-// prefixes: those who begin fresh pass.
-func (h *Hub) pageBytes() int { return max(h.config.PrefixBytes/pageShare, leastPage) }
+// pageBytes returns about how large a page becomes where prefixes have limit
+// bytes. It counts among the large ones: those who begin fresh pass.
+func pageBytes(limit int) int { return max(limit/pageShare, leastPage) }
 
 // reach is a part of a partition that only the history has.
 type reach struct {
@@ -121,7 +121,7 @@ func (h *Hub) fill(ctx context.Context, p *plan) error {
 	for i, t := range p.start {
 		end[i] = idTopic{name: t.name, uuid: t.uuid, next: slices.Clone(t.next)}
 	}
-	f := filler{past: h.past, plan: p, share: h.pageBytes() / len(p.reaches), scan: maxPageScan, reads: maxPageReads}
+	f := filler{past: h.past, plan: p, share: h.pageSize / len(p.reaches), scan: maxPageScan, reads: maxPageReads}
 	f.frame = idEncoding.EncodedLen(idHeadBytes+h.idBytes(p.view)) + itemOverhead
 	var failed error
 	moved := false

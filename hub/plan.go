@@ -123,7 +123,7 @@ func (h *Hub) estimate(v *view, from origin) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.reaches(v, from)) > 0 {
-		return h.pageBytes()
+		return h.pageSize
 	}
 	idBytes, items, bytes := idHeadBytes, 0, 0
 	for _, number := range v.ring.topics {
@@ -294,7 +294,7 @@ func (p *plan) records(i int, records []*record, sorted bool) {
 		it := item{topic: i, record: r}
 		if r.hole > 0 {
 			it = item{topic: i, gap: gap{
-				topic: r.topic, partition: r.partition, reason: GapExpired, to: r.hole,
+				topic: r.topic, partition: r.partition, reason: r.why, to: r.hole,
 				from: max(r.offset, p.start[i].next[r.partition]),
 			}}
 		}

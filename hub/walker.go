@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"livemap/orders"
@@ -105,9 +106,10 @@ var (
 // told hello meanwhile. It returns true when the wait was in vain.
 func (w *walker) behind(ctx context.Context) (bool, error) {
 	var give <-chan time.Time
+	newer := w.newer(ctx)
 	for {
 		w.hub.mu.Lock()
-		ahead := w.hub.ahead(w.view.ring, w.origin.id)
+		ahead := w.hub.ahead(w.view.ring, w.origin.id, newer)
 		progress := w.hub.progress.wait()
 		w.hub.mu.Unlock()
 		if !ahead {
@@ -133,15 +135,22 @@ func (w *walker) behind(ctx context.Context) (bool, error) {
 	}
 }
 
-// ahead says whether an id is beyond what the hub has read. Needs mu.
-func (h *Hub) ahead(r *ring, from *id) bool {
+// ahead says whether an id is beyond what the hub has read. Newer are topics of
+// which the id knows another life than the hub, and the right one. Needs mu.
+func (h *Hub) ahead(r *ring, from *id, newer []int) bool {
 	if from == nil {
 		return false
 	}
 	for _, i := range r.topics {
 		t := h.topics[i]
 		had := from.topic(t.name)
-		if had == nil || had.uuid != t.uuidHash {
+		if had == nil {
+			continue
+		}
+		if had.uuid != t.uuidHash {
+			if slices.Contains(newer, i) {
+				return true
+			}
 			continue
 		}
 		for k, next := range had.next {

@@ -318,11 +318,12 @@ var links = map[string]func(t *testing.T, c *Client) (peer net.Conn, hangUp func
 // with what the clients were owed.
 func TestConcurrent(t *testing.T) {
 	for name, link := range links {
-		t.Run(name, func(t *testing.T) { testConcurrent(t, link) })
+		t.Run(name, func(t *testing.T) { testConcurrent(t, link, false) })
+		t.Run(name+" with history", func(t *testing.T) { testConcurrent(t, link, true) })
 	}
 }
 
-func testConcurrent(t *testing.T, link func(*testing.T, *Client) (net.Conn, func(), <-chan CloseReason)) {
+func testConcurrent(t *testing.T, link func(*testing.T, *Client) (net.Conn, func(), <-chan CloseReason), history bool) {
 	rng := rand.New(rand.NewPCG(11, 7))
 	w := newWorld(modelTopics, 3)
 	for range 6000 {
@@ -330,10 +331,22 @@ func testConcurrent(t *testing.T, link func(*testing.T, *Client) (net.Conn, func
 	}
 	config := modelConfig()
 	config.Heartbeat = 200 * time.Millisecond
+	if history { // next to nothing is remembered, and reading fails at times
+		log := newWorldLog(w, rng)
+		log.fail = func(int, int32) error {
+			if log.rng.IntN(200) == 0 {
+				return errAway
+			}
+			return nil
+		}
+		log.rng = rand.New(rand.NewPCG(11, 8))
+		config.History, config.HistoryBytes, config.JournalBytes = log, 1<<16, 1<<16
+	}
 	p, err := newPod(w, config)
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.pageSize = 3000
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
 	go func() { ran <- p.Run(ctx) }()

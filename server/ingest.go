@@ -76,6 +76,7 @@ func (in *ingest) handle(e kafka.Event) error {
 	case kafka.Skipped:
 		in.logger.Warn("batch cannot be decoded; stepped over", "topic", e.Topic, "partition", e.Partition, "from", e.From, "to", e.To)
 		in.metrics.skipped.Add(float64(e.To - e.From))
+		in.hub.SetDamaged(in.topics[e.Topic].index, e.Partition, e.From, e.To)
 	}
 	return nil
 }
