@@ -37,10 +37,14 @@ type asset struct {
 }
 
 // newPage reads all files. index.html is also the page at /, embed.html that at
-// /embed.
-func newPage(files fs.FS, policy string, ancestors []string) (*page, error) {
-	p := &page{files: map[string]*asset{}, policy: policy, framed: strings.Join(ancestors, " ")}
-	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+// /embed; the branding adds its own.
+func newPage(files fs.FS, policy string, ancestors []string, branding Branding) (*page, error) {
+	own, err := branding.assets()
+	if err != nil {
+		return nil, fmt.Errorf("the page's branding: %w", err)
+	}
+	p := &page{files: own, policy: policy, framed: strings.Join(ancestors, " ")}
+	err = fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -105,6 +109,14 @@ func mediaType(name string) string {
 		return "image/svg+xml"
 	case ".json", ".map":
 		return "application/json"
+	case ".csv":
+		return "text/csv; charset=utf-8"
+	case ".png":
+		return "image/png"
+	case ".jpg", ".jpeg":
+		return "image/jpeg"
+	case ".webp":
+		return "image/webp"
 	case ".txt":
 		return "text/plain; charset=utf-8"
 	case ".woff2":

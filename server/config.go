@@ -67,6 +67,8 @@ type Config struct {
 	// FrameAncestors are the sites that may show /embed inside their pages, as in
 	// a Content-Security-Policy; nil: every site.
 	FrameAncestors []string
+	// Branding is what the page is called and how it looks; zero: as it was built.
+	Branding Branding
 	// Page holds the files of the page; nil: those of package web.
 	Page fs.FS
 	// PagePolicy is the page's Content-Security-Policy; empty: that of package

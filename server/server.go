@@ -98,7 +98,7 @@ func newServer(config Config, h *hub.Hub) (*Server, error) {
 		policy = web.ContentSecurityPolicy
 	}
 	var err error
-	s.page, err = newPage(files, policy, config.FrameAncestors)
+	s.page, err = newPage(files, policy, config.FrameAncestors, config.Branding)
 	if err == nil && config.TLS.enabled() {
 		s.cert, err = newCertificate(config.TLS, config.Logger)
 	}

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { svelte, vitePreprocess } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig, type Plugin } from 'vite';
-import { landBitset } from './scripts/land.mjs';
+import { landData } from './scripts/land.mjs';
 
-/** Makes `virtual:land`: the land dots as a base64 bitset, computed at build time. */
+/** Makes `virtual:land`: the land dots with their countries, computed at build time. */
 function land(): Plugin {
   const id = '\0virtual:land';
   return {
@@ -12,8 +12,9 @@ function land(): Plugin {
     resolveId: (source) => (source === 'virtual:land' ? id : undefined),
     load: (source) => {
       if (source !== id) return undefined;
-      const { points, bits } = landBitset();
-      return `export const points = ${points};\nexport const bits = ${JSON.stringify(bits)};`;
+      return Object.entries(landData())
+        .map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};`)
+        .join('\n');
     },
   };
 }
@@ -32,6 +33,7 @@ function licenses(): Plugin {
         const file = name === 'svelte' ? 'LICENSE.md' : 'LICENSE';
         return `${name} ${version}\n\n${readFileSync(at(file), 'utf8').trim()}\n`;
       });
+      texts.push(`cities\n\n${readFileSync(path('../orders/gazetteer/NOTICE'), 'utf8').trim()}\n`);
       this.emitFile({ type: 'asset', fileName: 'licenses.txt', source: texts.join(`\n${'-'.repeat(72)}\n\n`) });
     },
   };

@@ -93,9 +93,13 @@ func (c *demoCmd) run(e env, log *slog.Logger, addr, dir string) error {
 	if err != nil {
 		return err
 	}
+	branding, err := configuredPage(e.config)
+	if err != nil {
+		return usage(err)
+	}
 	s, err := server.New(server.Config{
 		Door:   &auth.Door{Anonymous: everything},
-		Listen: c.Listen, AdminListen: "off", Kafka: k, Logger: log, Drain: -1,
+		Listen: c.Listen, AdminListen: "off", Kafka: k, Logger: log, Drain: -1, Branding: branding,
 		Listening: func(public, _ net.Addr) { fmt.Fprintf(e.stdout, "livemap is at http://%s\n", public) },
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"time"
 
 	"livemap/hub"
@@ -48,11 +49,12 @@ func (c *serveCmd) Run(e env) error {
 	}
 	cfg.Listening = func(public, _ net.Addr) { fmt.Fprintf(e.stdout, "serving %s://%s\n", scheme, public) }
 	cfg.Limits, cfg.FrameAncestors = c.limitFlags.config(), c.FrameAncestors
-	var topicsErr, doorErr, sessionErr error
+	var topicsErr, pageErr, doorErr, sessionErr error
 	cfg.Topics, topicsErr = configuredTopics(e.config)
+	cfg.Branding, pageErr = configuredPage(e.config)
 	cfg.Door, doorErr = c.doorFlags.door(e.log)
 	cfg.Session, sessionErr = c.sessionFlags.session(c.verifyFlags)
-	if err := errors.Join(doorErr, sessionErr, topicsErr, cfg.Validate()); err != nil {
+	if err := errors.Join(doorErr, sessionErr, topicsErr, pageErr, cfg.Validate()); err != nil {
 		return usage(err)
 	}
 	s, err := server.New(cfg)
@@ -89,6 +91,18 @@ func configuredTopics(path string) (map[string]server.TopicConfig, error) {
 		return nil, err
 	}
 	return server.ParseTopics(text)
+}
+
+// configuredPage reads what the configuration file sets about the page.
+func configuredPage(path string) (server.Branding, error) {
+	if path == "" {
+		return server.Branding{}, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return server.Branding{}, err
+	}
+	return server.ParsePage(text, filepath.Dir(path))
 }
 
 // serverError marks errors that a change of the configuration would mend.

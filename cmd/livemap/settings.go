@@ -12,9 +12,12 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// topicsKey is the one key of the configuration file that is not a flag: the
+// topicsKey is a key of the configuration file that is not a flag: the
 // topics that livemap serve offers. See [server.Config].
 const topicsKey = "topics"
+
+// pageKey is the other one: how the page looks. See [server.ParsePage].
+const pageKey = "page"
 
 // maxConfigBytes bounds a configuration file; a larger one is refused.
 const maxConfigBytes = 1 << 20
@@ -101,7 +104,7 @@ func (s settings) Validate(app *kong.Application) error {
 		command := slices.IndexFunc(app.Children, func(n *kong.Node) bool { return n.Name == key })
 		section, isSection := s[key].(map[string]any)
 		switch {
-		case key == topicsKey || known[key]:
+		case key == topicsKey || key == pageKey || known[key]:
 		case command >= 0 && isSection:
 			own := flagNames(app.Children[command])
 			for _, name := range sortedKeys(section) {
@@ -110,7 +113,7 @@ func (s settings) Validate(app *kong.Application) error {
 				}
 			}
 		default:
-			errs = append(errs, fmt.Errorf("configuration file: %s: no such setting; a key is the name of a flag, of a command, or %q", key, topicsKey))
+			errs = append(errs, fmt.Errorf("configuration file: %s: no such setting; a key is the name of a flag, of a command, %q or %q", key, topicsKey, pageKey))
 		}
 	}
 	return errors.Join(errs...)

@@ -25,7 +25,7 @@ import { World } from './data.mjs';
 export const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'";
 
-const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml', '.woff2': 'font/woff2', '.txt': 'text/plain; charset=utf-8' };
+const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml', '.woff2': 'font/woff2', '.txt': 'text/plain; charset=utf-8', '.csv': 'text/csv; charset=utf-8' };
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 const HEARTBEAT_MS = 2_000;
 const TOPICS = Object.entries({ history: 'state', metrics: 'state', shipments: 'log', trending: 'state' }).map(([name, kind]) => ({ name, kind }));
@@ -71,11 +71,18 @@ function answer(state, request, response) {
     state.mode = url.search.slice(1);
     return response.end(`${state.mode}\n`);
   }
+  if (url.pathname === '/page.json') return json(response, state.branding ?? {});
+  if (url.pathname === '/v1/latest') return json(response, state.latest[url.searchParams.get('topic')]);
   const name = { '/': 'index.html', '/embed': 'embed.html' }[url.pathname] ?? normalize(url.pathname).slice(1);
   const file = join(DIST, name);
   if (!file.startsWith(DIST) || !existsSync(file)) return problem(response, 404, 'Not Found');
   response.writeHead(200, { 'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream', 'Content-Security-Policy': POLICY });
   createReadStream(file).pipe(response);
+}
+
+function json(response, value) {
+  response.writeHead(200, { 'Content-Type': 'application/json' });
+  response.end(JSON.stringify(value));
 }
 
 function problem(response, status, title, headers = {}) {

@@ -1,2 +1,2 @@
-/** The land as a bitset over a Fibonacci lattice. */
-export function landBitset(): { points: number; bits: string };
+/** See land.mjs. */
+export function landData(): { points: number; bits: string; codes: string; countries: string };

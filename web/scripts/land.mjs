@@ -1,22 +1,16 @@
-// Computes which points of a Fibonacci lattice on the sphere lie on land, from
-// Natural Earth's 1:50m land polygons (public domain) as packed by world-atlas.
+// Computes which points of a Fibonacci lattice on the sphere lie on land, and in
+// which country, from Natural Earth's 1:50m countries (public domain) as packed
+// by world-atlas.
 //
-// The lattice is the one of src/globe/lattice.ts: point i has
-//   z = 1 - (2i+1)/N, longitude = i * 360/phi (mod 360)
-// so a bit per point is all that the page has to load.
+// A bit per point of lattice.mjs says where land is. Countries follow from
+// neighbours: see `packed`.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { feature } from 'topojson-client';
+import { latticePoint, latticeVectors, nearestBefore } from './lattice.mjs';
 
-const POINTS = 42_000;
-const GOLDEN = (Math.sqrt(5) - 1) / 2;
-
-/** Longitude and latitude in degrees of lattice point i of n. */
-function latticePoint(i, n) {
-  const lon = ((i * GOLDEN) % 1) * 360 - 180;
-  const lat = (Math.asin(1 - (2 * i + 1) / n) * 180) / Math.PI;
-  return [lon, lat];
-}
+const POINTS = 72_000;
+const require = createRequire(import.meta.url);
 
 /**
  * Unrolls a ring so that no step between neighbours is wider than half the
@@ -86,24 +80,78 @@ function holds(ring, lon, lat) {
   return false;
 }
 
-function landRings() {
-  const file = createRequire(import.meta.url).resolve('world-atlas/land-50m.json');
-  const topology = JSON.parse(readFileSync(file, 'utf8'));
-  const land = feature(topology, topology.objects.land);
-  const geometries = land.type === 'FeatureCollection' ? land.features.map((f) => f.geometry) : [land.geometry];
-  return geometries
-    .flatMap((g) => (g.type === 'Polygon' ? [g.coordinates] : g.coordinates))
-    .map((polygon) => polygon.map(unroll));
+/** ISO 3166 letters by the numbers that Natural Earth has. */
+function lettersByNumber() {
+  const rows = JSON.parse(readFileSync(require.resolve('i18n-iso-countries/codes.json'), 'utf8'));
+  return new Map(rows.map(([letters, , number]) => [number, letters]));
 }
 
-/** Returns the number of lattice points and their land bits, base64, lowest bit first. */
-export function landBitset() {
-  const polygons = landRings();
-  const bits = new Uint8Array(Math.ceil(POINTS / 8));
+/** Each country's letters ('' for what ISO has no code for) with its polygons, unrolled. */
+function countries() {
+  const topology = JSON.parse(readFileSync(require.resolve('world-atlas/countries-50m.json'), 'utf8'));
+  const letters = lettersByNumber();
+  return feature(topology, topology.objects.countries).features.map(({ id, properties, geometry }) => ({
+    code: letters.get(id) ?? (properties.name === 'Kosovo' ? 'XK' : ''),
+    polygons: (geometry.type === 'Polygon' ? [geometry.coordinates] : geometry.coordinates).map((rings) => rings.map(unroll)),
+  }));
+}
+
+/** All land, as polygons: unlike that of the countries its Antarctica reaches to the pole. */
+function allLand() {
+  const topology = JSON.parse(readFileSync(require.resolve('world-atlas/land-50m.json'), 'utf8'));
+  const land = feature(topology, topology.objects.land);
+  return (land.features ?? [land]).flatMap(({ geometry: g }) => (g.type === 'Polygon' ? [g.coordinates] : g.coordinates)).map((rings) => rings.map(unroll));
+}
+
+const inside = (polygons, lon, lat) => polygons.some(([shell, ...holes]) => holds(shell, lon, lat) && !holes.some((h) => holds(h, lon, lat)));
+
+/** The number of the country that a point of land lies in, or the nearest neighbour's where coasts differ. `near` is looked at first. */
+function countryAt(all, near, lon, lat) {
+  if (lat < -60) return all.findIndex(({ code }) => code === 'AQ');
+  if (near >= 0 && inside(all[near].polygons, lon, lat)) return near;
+  const found = all.findIndex(({ polygons }) => inside(polygons, lon, lat));
+  return found >= 0 ? found : near >= 0 ? near : all.length;
+}
+
+/**
+ * Bytes that say where the country of a land point is not that of its nearest
+ * neighbour before it: the number of land points since the last such one (255:
+ * and more to come), then the country's place in the list of codes.
+ */
+function packed(land, order) {
+  const vectors = latticeVectors(POINTS);
+  const bytes = [];
+  let since = 0;
   for (let i = 0; i < POINTS; i++) {
-    const [lon, lat] = latticePoint(i, POINTS);
-    const onLand = polygons.some(([shell, ...holes]) => holds(shell, lon, lat) && !holes.some((h) => holds(h, lon, lat)));
-    if (onLand) bits[i >> 3] |= 1 << (i & 7);
+    if (land[i] < 0) continue;
+    const guess = nearestBefore(i, vectors, (j) => land[j] >= 0);
+    if (guess >= 0 && land[guess] === land[i]) {
+      since++;
+      continue;
+    }
+    for (; since >= 255; since -= 255) bytes.push(255);
+    bytes.push(since, order.get(land[i]));
+    since = 0;
   }
-  return { points: POINTS, bits: Buffer.from(bits).toString('base64') };
+  return bytes;
+}
+
+const base64 = (bytes) => Buffer.from(bytes).toString('base64');
+
+/** Returns the lattice's size, its land bits, the countries' codes, and which point is where. */
+export function landData() {
+  const all = countries();
+  const land = new Int16Array(POINTS).fill(-1);
+  const bits = new Uint8Array(Math.ceil(POINTS / 8));
+  const ground = allLand();
+  for (let i = 0; i < POINTS; i++) {
+    const place = latticePoint(i, POINTS).map((r) => (r * 180) / Math.PI);
+    if (!inside(ground, ...place)) continue;
+    land[i] = countryAt(all, i >= 144 ? land[i - 144] : -1, ...place);
+    bits[i >> 3] |= 1 << (i & 7);
+  }
+  const seen = [...new Set(land)].filter((country) => country >= 0);
+  if (seen.length > 255) throw new Error(`${seen.length} countries do not fit a byte`);
+  const order = new Map(seen.map((country, place) => [country, place]));
+  return { points: POINTS, bits: base64(bits), codes: seen.map((country) => all[country]?.code ?? '').join(','), countries: base64(packed(land, order)) };
 }

@@ -1,5 +1,5 @@
-import { mount } from 'svelte';
 import './panels/theme.css';
 import Embed from './panels/Embed.svelte';
+import { start } from './panels/start.ts';
 
-mount(Embed, { target: document.body });
+void start(Embed);

@@ -1,5 +1,5 @@
-import { mount } from 'svelte';
 import './panels/theme.css';
 import App from './panels/App.svelte';
+import { start } from './panels/start.ts';
 
-mount(App, { target: document.body });
+void start(App);

@@ -49,7 +49,7 @@ export function layoutFaults(page) {
     const canvas = document.querySelector('canvas').getBoundingClientRect();
     if (canvas.left < -1 || canvas.right > innerWidth + 1) faults.push(`globe from ${canvas.left} to ${canvas.right}`);
     const over = (r) => r.width > 0 && r.height > 0 && r.left < canvas.right && r.right > canvas.left && r.top < canvas.bottom && r.bottom > canvas.top;
-    for (const element of document.querySelectorAll('[data-figure], [data-totals], [data-trending], li, header > :not(.space)'))
+    for (const element of document.querySelectorAll('[data-figure], [data-totals], [data-trending], li, header > *, .tools, .timeline'))
       if (over(element.getBoundingClientRect())) faults.push(`over the globe: ${element.className} ${element.textContent.slice(0, 30)}`);
     for (const element of document.querySelectorAll('[data-text], h2, .peak, .badge'))
       if (element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).display !== 'inline') faults.push(`text does not fit: ${element.textContent}`);

@@ -52,31 +52,38 @@ export class Witness {
   }
 }
 
-const intl = (options) => new Intl.NumberFormat('en-US', options);
-const whole = intl({ maximumFractionDigits: 0 });
+const METRES = { kilometer: 1_000, mile: 1_609.344 };
+
+/** What stands beside a mass in each language. */
+const MASS = { zh: ['千克', '吨'] };
 
 /**
- * How a figure must read in American English, written down anew from what the
- * page promises (docs of format.ts) and not from its code.
+ * How a figure must read in a locale, written down anew from what the page
+ * promises (docs/page.md) and not from its code.
  */
-export function expected(figure, value, currency) {
-  const compact = intl({ notation: 'compact', minimumFractionDigits: 1, maximumFractionDigits: 2 });
-  const digits = (n, min) => intl({ minimumFractionDigits: min, maximumFractionDigits: min }).format(n);
+export function expected(figure, value, currency, locale = 'en-US') {
+  const intl = (options) => new Intl.NumberFormat(locale, options);
+  const short = { notation: 'compact', minimumFractionDigits: 1, maximumFractionDigits: 2 };
+  const digits = (n, count) => intl({ minimumFractionDigits: count, maximumFractionDigits: count }).format(n);
+  const large = (n, count) => (n >= 1e8 ? intl(short).format(n) : digits(n, count));
   switch (figure) {
     case 'sales': {
       const units = value / 100; // the tests run on currencies with cents
       const style = { style: 'currency', currency, currencyDisplay: 'narrowSymbol' };
-      if (units >= 1e8) return intl({ ...style, notation: 'compact', minimumFractionDigits: 1, maximumFractionDigits: 2 }).format(units);
+      if (units >= 1e8) return intl({ ...style, ...short }).format(units);
       return intl({ ...style, minimumFractionDigits: units >= 1_000 ? 0 : 2, maximumFractionDigits: units >= 1_000 ? 0 : 2 }).format(units);
     }
     case 'distance_m': {
-      const km = value / 1_000;
-      return `${km >= 1e8 ? compact.format(km) : digits(km, value < 100_000 ? 1 : 0)}\u00a0km`;
+      const unit = /-(US|GB)$/.test(locale) ? 'mile' : 'kilometer';
+      const name = intl({ style: 'unit', unit, unitDisplay: 'short' }).formatToParts(5_000).find((part) => part.type === 'unit').value;
+      return `${large(value / METRES[unit], value < 100_000 ? 1 : 0)}\u00a0${name}`;
     }
-    case 'carbon_g':
-      if (value >= 1e7) return `${value / 1e6 >= 1e8 ? compact.format(value / 1e6) : digits(value / 1e6, value < 1e9 ? 2 : 0)}\u00a0t`;
-      return `${digits(value / 1_000, value < 100_000 ? 1 : 0)}\u00a0kg`;
+    case 'carbon_g': {
+      const [kilogram, tonne] = MASS[locale.slice(0, 2)] ?? ['kg', 't'];
+      if (value >= 1e7) return `${large(value / 1e6, value < 1e9 ? 2 : 0)}\u00a0${tonne}`;
+      return `${large(value / 1_000, value < 100_000 ? 1 : 0)}\u00a0${kilogram}`;
+    }
     default:
-      return value >= 1e8 ? compact.format(value) : whole.format(value);
+      return large(value, 0);
   }
 }

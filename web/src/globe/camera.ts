@@ -32,6 +32,9 @@ export class Orbit {
   private held = false;
   private touched = -Infinity;
   private aspect = 1;
+  private goal: { lat: number; lon: number } | undefined;
+  /** Stays where it was sent, instead of drifting on. */
+  private anchored = false;
 
   constructor(lon: number, private readonly still: boolean) {
     this.lon = lon;
@@ -48,14 +51,47 @@ export class Orbit {
     return (1 + HIGHEST) / Math.sin(Math.atan(half)) / this.zoomed;
   }
 
+  /** Flies to a place, comes as near as `zoom`, and stays there. */
+  flyTo(lat: number, lon: number, zoom: number): void {
+    this.spinLon = this.spinLat = 0;
+    this.goal = { lat: clampTilt(lat), lon: this.lon + turn(lon - this.lon) };
+    this.zoomGoal = Math.min(LIMITS.far, Math.max(LIMITS.near, zoom));
+    this.anchored = true;
+    if (!this.still) return;
+    this.lat = this.goal.lat;
+    this.lon = this.goal.lon;
+    this.zoomed = this.zoomGoal;
+  }
+
+  /** Lets it drift again, from as far as at first. */
+  roam(): void {
+    this.goal = undefined;
+    this.anchored = false;
+    this.zoomGoal = 1;
+    if (this.still) this.zoomed = 1;
+  }
+
+  /** How much nearer it is than at first. */
+  get nearness(): number {
+    return this.zoomed;
+  }
+
+  /** Tangents of half the field of view, across and up. */
+  get spread(): readonly [number, number] {
+    const tan = Math.tan((FIELD / 2) * RADIANS);
+    return [tan * this.aspect, tan];
+  }
+
   grab(now: number): void {
     this.held = true;
+    this.goal = undefined;
     this.spinLon = this.spinLat = 0;
     this.touched = now;
   }
 
   /** Moves by so many degrees; `seconds` since the move before gives the throw. */
   drag(lon: number, lat: number, seconds: number, now: number): void {
+    this.goal = undefined;
     this.lon += lon;
     this.lat = clampTilt(this.lat + lat);
     const share = seconds > 0 ? Math.min(1, seconds * 12) : 0;
@@ -83,15 +119,18 @@ export class Orbit {
   /** Moves on by `seconds`, and sets position, right and up. */
   step(seconds: number, now: number): void {
     const ease = (rate: number) => 1 - Math.exp(-rate * seconds);
-    const goal = this.held || this.still || now - this.touched < 2_500 ? 0 : 1;
+    const goal = this.held || this.still || this.anchored || now - this.touched < 2_500 ? 0 : 1;
     this.drift += (goal - this.drift) * ease(goal > this.drift ? 0.8 : 6);
-    if (!this.held) {
+    if (this.goal) {
+      this.lat += (this.goal.lat - this.lat) * ease(2.6);
+      this.lon += (this.goal.lon - this.lon) * ease(2.6);
+    } else if (!this.held) {
       this.lon += (this.spinLon - DRIFT * this.drift) * seconds;
       this.lat = clampTilt(this.lat + this.spinLat * seconds);
       this.spinLon -= this.spinLon * ease(2.4);
       this.spinLat -= this.spinLat * ease(2.4);
     }
-    this.zoomed += (this.zoomGoal - this.zoomed) * ease(7);
+    this.zoomed += (this.zoomGoal - this.zoomed) * ease(this.goal ? 2.6 : 7);
     const phi = this.lat * RADIANS;
     const lambda = this.lon * RADIANS;
     this.position
@@ -100,6 +139,11 @@ export class Orbit {
     this.right.set(Math.cos(lambda), 0, -Math.sin(lambda));
     this.up.crossVectors(this.position, this.right).normalize();
   }
+}
+
+/** The same turn by the shorter way, in degrees. */
+function turn(degrees: number): number {
+  return ((((degrees + 180) % 360) + 360) % 360) - 180;
 }
 
 function clampTilt(lat: number): number {

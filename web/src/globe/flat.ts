@@ -1,10 +1,12 @@
-import type { Flight, Globe, Options } from './index.ts';
+import type { Flight, Globe, Hit, Options } from './index.ts';
+import type { Land } from './land.ts';
 import { Pace } from './pace.ts';
+import { cssOf, type Palette } from './palette.ts';
 import { FLIGHT_MS, LANDING_MS, LIFE_MS, toneOf } from './ring.ts';
-import { distanceMetres, type LatLon } from './sphere.ts';
+import { distanceMetres, subsolar, toVector } from './sphere.ts';
 import { Stage } from './stage.ts';
 
-const TONES = ['rgb(255 189 97)', 'rgb(84 219 255)', 'rgb(173 133 255)'] as const;
+const RADIANS = Math.PI / 180;
 
 /** Latitudes shown: nobody ships to the poles. */
 const NORTH = 78;
@@ -25,7 +27,15 @@ interface Slot {
   tone: number;
   width: number;
   start: number;
+  /** What it shows; undefined: a beacon. */
+  flight: Flight | undefined;
 }
+
+/** How near a pointer has to come to where a flight lands, in CSS pixels. */
+const REACH_PX = 12;
+
+/** How often the ground is painted anew, for the sun moves on, in milliseconds. */
+const GROUND_MS = 120_000;
 
 /** The world as a flat map on a plain canvas, for browsers without WebGL. */
 export class FlatMap implements Globe {
@@ -34,21 +44,34 @@ export class FlatMap implements Globe {
   private readonly ground = document.createElement('canvas');
   private readonly slots: Slot[];
   private readonly pace: Pace;
+  private readonly letGo = new AbortController();
+  private palette: Palette;
+  private tones: readonly string[] = [];
+  private chosen = -1;
+  private on: Hit | undefined;
   private next = 0;
   private owed = 0;
+  private groundAt = 0;
   private scale = 1;
   private left = 0;
   private top = 0;
 
-  constructor(host: HTMLElement, private readonly dots: readonly LatLon[], options: Options) {
+  constructor(host: HTMLElement, private readonly land: Land, private readonly options: Options) {
     this.slots = Array.from({ length: Math.max(40, Math.round(options.arcs * SHARE)) }, () => ({
-      x1: 0, y1: 0, x2: 0, y2: 0, tone: 0, width: 1, start: -LIFE_MS,
+      x1: 0, y1: 0, x2: 0, y2: 0, tone: 0, width: 1, start: -LIFE_MS, flight: undefined,
     }));
+    this.palette = options.palette;
     this.pace = new Pace(this.slots.length / LIFE_MS);
     this.stage = new Stage(host, (ms) => this.frame(ms), () => this.fit());
-    this.stage.canvas.setAttribute('role', 'img');
-    this.stage.canvas.setAttribute('aria-label', options.labels.flat);
-    this.pen = this.stage.canvas.getContext('2d')!;
+    const { canvas } = this.stage;
+    canvas.setAttribute('role', 'img');
+    canvas.setAttribute('aria-label', options.labels.flat);
+    this.pen = canvas.getContext('2d')!;
+    const { signal } = this.letGo;
+    canvas.addEventListener('pointermove', (e) => e.pointerType === 'mouse' && this.hover(this.hitAt(e.offsetX, e.offsetY)), { signal });
+    canvas.addEventListener('pointerleave', () => this.hover(undefined), { signal });
+    canvas.addEventListener('click', (e) => options.click(this.hitAt(e.offsetX, e.offsetY)), { signal });
+    this.paint(options.palette);
     this.fit();
     this.stage.start();
   }
@@ -60,12 +83,14 @@ export class FlatMap implements Globe {
     this.pace.sample(this.pace.take(flights.length, now), flights.length, (i) => {
       const slot = this.slots[this.next]!;
       if (slot.start + LIFE_MS > now) return;
-      const { from, to, n } = flights[i]!;
+      const flight = flights[i]!;
+      const { from, to, n } = flight;
+      slot.flight = flight;
       slot.x1 = from[1];
       slot.y1 = from[0];
       slot.x2 = to[1];
       slot.y2 = to[0];
-      slot.tone = toneOf(distanceMetres(from[0], from[1], to[0], to[1]));
+      slot.tone = toneOf(distanceMetres(from[0], from[1], to[0], to[1]), this.options.tones);
       slot.width = 1 + Math.min(3, Math.log2(n) * 0.4);
       slot.start = now + (spread * i) / flights.length;
       this.next = (this.next + 1) % this.slots.length;
@@ -78,8 +103,63 @@ export class FlatMap implements Globe {
     this.stage.pause(on);
   }
 
+  paint(palette: Palette): void {
+    this.palette = palette;
+    this.tones = palette.tones.map(cssOf);
+    this.drawGround();
+    this.draw();
+  }
+
+  choose(code: string | undefined): void {
+    this.chosen = this.land.indexOf(code);
+    this.drawGround();
+    this.draw();
+  }
+
+  // The map shows all of the world at any time.
+  turn(): void {}
+  zoom(): void {}
+
+  beacon(lat: number, lon: number): void {
+    for (let i = 0; i < 3; i++) {
+      const slot = this.slots[this.next]!;
+      Object.assign(slot, { x1: lon, y1: lat, x2: lon, y2: lat, tone: 0, width: 4, start: this.stage.now + i * 320 - FLIGHT_MS * 0.78, flight: undefined });
+      this.next = (this.next + 1) % this.slots.length;
+    }
+  }
+
+  picture(): HTMLCanvasElement {
+    this.draw();
+    return this.stage.canvas;
+  }
+
   dispose(): void {
+    this.letGo.abort();
     this.stage.dispose();
+  }
+
+  private hover(hit: Hit | undefined): void {
+    const key = (h: Hit | undefined) => (h?.kind === 'flight' ? h.flight : h?.code);
+    if (key(hit) === key(this.on)) return;
+    this.on = hit;
+    this.options.hover(hit);
+  }
+
+  private hitAt(x: number, y: number): Hit | undefined {
+    const { now } = this.stage;
+    let least = REACH_PX;
+    let flight: Flight | undefined;
+    for (const slot of this.slots) {
+      const away = Math.hypot(this.x(slot.x2) - x, this.y(slot.y2) - y);
+      if (!slot.flight || slot.start > now || slot.start + LIFE_MS < now || away >= least) continue;
+      least = away;
+      flight = slot.flight;
+    }
+    if (flight) return { kind: 'flight', flight, x, y };
+    const point = [0, 0, 0];
+    toVector(NORTH - (y - this.top) / this.scale, (x - this.left) / this.scale - 180, point);
+    const code = this.land.countryAt(point[0]!, point[1]!, point[2]!);
+    return code === undefined ? undefined : { kind: 'country', code, x, y };
   }
 
   private x(lon: number): number {
@@ -107,12 +187,23 @@ export class FlatMap implements Globe {
 
   private drawGround(): void {
     const pen = this.ground.getContext('2d')!;
-    pen.fillStyle = 'rgb(96 128 214 / 0.75)';
-    const size = Math.max(0.55, this.scale * 0.27);
-    for (const { lat, lon } of this.dots) {
-      if (lat > NORTH || lat < SOUTH) continue;
+    const { palette, land } = this;
+    const { lat, lon } = subsolar(Date.now());
+    this.groundAt = this.stage.now;
+    const sun = [0, 0, 0];
+    toVector(lat, lon, sun);
+    const day = cssOf(palette.landDay);
+    const night = cssOf(palette.landNight);
+    const chosen = cssOf(palette.chosen);
+    pen.clearRect(0, 0, this.stage.width, this.stage.height);
+    const size = Math.max(0.5, this.scale * 0.21);
+    for (let dot = 0; dot < land.count; dot++) {
+      const [x, y, z] = land.vectors.subarray(3 * dot, 3 * dot + 3) as unknown as [number, number, number];
+      const north = Math.asin(y) / RADIANS;
+      if (north > NORTH || north < SOUTH) continue;
+      pen.fillStyle = land.country[dot] === this.chosen ? chosen : x * sun[0]! + y * sun[1]! + z * sun[2]! > 0 ? day : night;
       pen.beginPath();
-      pen.arc(this.x(lon), this.y(lat), size, 0, 2 * Math.PI);
+      pen.arc(this.x(Math.atan2(x, z) / RADIANS), this.y(north), size, 0, 2 * Math.PI);
       pen.fill();
     }
   }
@@ -121,6 +212,7 @@ export class FlatMap implements Globe {
     this.owed += ms;
     if (this.owed < 1_000 / FPS) return;
     this.owed = 0;
+    if (this.stage.now - this.groundAt > GROUND_MS) this.drawGround();
     this.draw();
   }
 
@@ -129,7 +221,7 @@ export class FlatMap implements Globe {
     pen.globalCompositeOperation = 'source-over';
     pen.clearRect(0, 0, stage.width, stage.height);
     pen.drawImage(this.ground, 0, 0, stage.width, stage.height);
-    pen.globalCompositeOperation = 'lighter';
+    pen.globalCompositeOperation = this.palette.light ? 'source-over' : 'lighter';
     for (const slot of this.slots) this.drawSlot(slot);
     pen.globalAlpha = 1;
   }
@@ -138,7 +230,7 @@ export class FlatMap implements Globe {
     const { pen } = this;
     const age = this.stage.now - slot.start;
     if (age < 0 || age > LIFE_MS) return;
-    pen.strokeStyle = TONES[slot.tone] ?? TONES[1];
+    pen.strokeStyle = this.tones[slot.tone] ?? '#888';
     const x1 = this.x(slot.x1);
     const y1 = this.y(slot.y1);
     const x2 = this.x(slot.x2);
@@ -162,7 +254,7 @@ export class FlatMap implements Globe {
     if (q < 0 || q > 1) return;
     pen.globalAlpha = (1 - q) * 0.8;
     pen.beginPath();
-    pen.arc(x2, y2, 2 + 7 * q, 0, 2 * Math.PI);
+    pen.arc(x2, y2, (2 + 7 * q) * (slot.flight ? 1 : 3), 0, 2 * Math.PI);
     pen.stroke();
   }
 }

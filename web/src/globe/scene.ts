@@ -24,8 +24,11 @@ import {
 } from 'three';
 import { FIELD, HIGHEST, type Orbit } from './camera.ts';
 import { FLIGHT_MS, LANDING_MS, WORDS, type ArcRing } from './ring.ts';
+import type { City } from './cities.ts';
+import type { Land } from './land.ts';
+import type { Palette } from './palette.ts';
 import * as shaders from './shaders.ts';
-import { subsolar, toVector, type LatLon } from './sphere.ts';
+import { subsolar, toVector } from './sphere.ts';
 
 /** Pieces of an arc's ribbon. Only the part in the air is drawn, so few are enough. */
 const PIECES = 28;
@@ -35,19 +38,25 @@ const LINE_RADIUS = 340;
 
 type Uniforms = Record<string, IUniform>;
 
-/** What is drawn, in four draws: ball with air, land, rings, arcs. */
+/** What is drawn, in five draws: ball with air, land, cities at night, rings, arcs. */
 export class View {
   readonly renderer: WebGLRenderer;
   private readonly scene = new Scene();
   private readonly camera = new PerspectiveCamera(FIELD, 1, 0.1, 20);
   private readonly orders: InstancedBufferAttribute;
   private readonly instanced: InstancedBufferGeometry[] = [];
+  /** What is light on a dark page and covers on a light one. */
+  private readonly shining: RawShaderMaterial[] = [];
   private ratio = 1;
+  private readonly lights = new Points();
   private readonly uniforms = {
     eye: { value: new Vector3() },
     right: { value: new Vector3() },
     up: { value: new Vector3() },
     sun: { value: new Vector3(0, 0, 1) },
+    ...colours(),
+    marked: { value: new Vector2(-1, -1) },
+    picked: { value: -1 },
     spread: { value: new Vector2() },
     view: { value: new Vector2() },
     pixel: { value: 0.001 },
@@ -59,14 +68,17 @@ export class View {
     highest: { value: HIGHEST },
   } satisfies Uniforms;
 
-  constructor(canvas: HTMLCanvasElement, private readonly ring: ArcRing, dots: readonly LatLon[]) {
+  constructor(canvas: HTMLCanvasElement, private readonly ring: ArcRing, land: Land) {
     this.renderer = new WebGLRenderer({ canvas, alpha: true, antialias: false, depth: false, stencil: false, powerPreference: 'high-performance' });
     this.renderer.setClearColor(0, 0);
     this.scene.matrixWorldAutoUpdate = false;
+    this.lights.material = this.material(shaders.lights, 'light');
+    this.lights.visible = false;
     this.orders = new InstancedBufferAttribute(ring.words, WORDS);
     this.orders.setUsage(DynamicDrawUsage);
     this.add(new Mesh(square(), this.material(shaders.ball, 'opaque')));
-    this.add(new Points(points(dots), this.material(shaders.land, 'over')));
+    this.add(new Points(dots(land), this.material(shaders.land, 'over')));
+    this.add(this.lights);
     this.add(new Mesh(this.perOrder(ringShape()), this.material(shaders.rings, 'light')));
     this.add(new Mesh(this.perOrder(ribbonShape()), this.material(shaders.arcs, 'light')));
   }
@@ -89,7 +101,7 @@ export class View {
   }
 
   private material(source: { vertex: string; fragment: string }, how: 'opaque' | 'over' | 'light'): RawShaderMaterial {
-    return new RawShaderMaterial({
+    const material = new RawShaderMaterial({
       glslVersion: GLSL3,
       vertexShader: source.vertex,
       fragmentShader: source.fragment,
@@ -105,6 +117,49 @@ export class View {
       blendSrcAlpha: OneFactor,
       blendDstAlpha: OneMinusSrcAlphaFactor,
     });
+    if (how === 'light') this.shining.push(material);
+    return material;
+  }
+
+  /** Draws in these colours from the next frame on. */
+  paint(palette: Palette): void {
+    const u = this.uniforms;
+    u.solid.value = palette.light ? 1 : 0;
+    for (const material of this.shining) material.blendDst = palette.light ? OneMinusSrcAlphaFactor : OneFactor;
+    u.seaDay.value.fromArray(palette.seaDay);
+    u.seaNight.value.fromArray(palette.seaNight);
+    u.landDay.value.fromArray(palette.landDay);
+    u.landNight.value.fromArray(palette.landNight);
+    u.airNear.value.fromArray(palette.airNear);
+    u.airFar.value.fromArray(palette.airFar);
+    u.dusk.value.fromArray(palette.dusk);
+    u.lightTint.value.fromArray(palette.lights);
+    u.chosenTint.value.fromArray(palette.chosen);
+    u.hotTint.value.fromArray(palette.hot);
+    palette.tones.forEach((tone, i) => u.tones.value[i]!.fromArray(tone));
+  }
+
+  /** Marks the countries that are chosen and pointed at, by their place in the list of codes; -1: none. */
+  mark(chosen: number, pointed: number): void {
+    this.uniforms.marked.value.set(chosen, pointed);
+  }
+
+  /** Shows one slot's whole way, and dims the others; -1: none. */
+  pick(slot: number): void {
+    this.uniforms.picked.value = slot;
+  }
+
+  /** Lights the cities, from the next frame on. */
+  light(cities: readonly City[]): void {
+    const positions = new Float32Array(cities.length * 3);
+    const people = new Float32Array(cities.length);
+    cities.forEach((city, i) => {
+      toVector(city.lat, city.lon, positions, i * 3);
+      people[i] = Math.min(1, Math.max(0, Math.log10(city.people / 250_000) / 2));
+    });
+    this.lights.geometry.setAttribute('position', new BufferAttribute(positions, 3));
+    this.lights.geometry.setAttribute('people', new BufferAttribute(people, 1));
+    this.lights.visible = cities.length > 0;
   }
 
   /** Fits the canvas: CSS pixels and pixels per CSS pixel. */
@@ -141,7 +196,7 @@ export class View {
     // A pixel at the limb, in radii, from which all sizes on the ground follow.
     const radiusPixels = this.uniforms.view.value.y / (orbit.distance * this.uniforms.spread.value.y);
     this.uniforms.pixel.value = 0.75 / radiusPixels;
-    this.uniforms.dot_.value = Math.max(1.15 * this.ratio, radiusPixels * 0.0088);
+    this.uniforms.dot_.value = Math.max(1.1 * this.ratio, radiusPixels * 0.0071);
     // Lines grow with the globe: on a wall they are seen from across the room.
     this.uniforms.scale.value = Math.min(3 * this.ratio, Math.max(0.85 * this.ratio, radiusPixels / LINE_RADIUS));
     this.ring.takeDirty((from, count) => {
@@ -172,12 +227,22 @@ function square(): BufferGeometry {
   return geometry;
 }
 
-function points(dots: readonly LatLon[]): BufferGeometry {
-  const positions = new Float32Array(dots.length * 3);
-  dots.forEach((dot, i) => toVector(dot.lat, dot.lon, positions, i * 3));
+function dots(land: Land): BufferGeometry {
   const geometry = new BufferGeometry();
-  geometry.setAttribute('position', new BufferAttribute(positions, 3));
+  geometry.setAttribute('position', new BufferAttribute(land.vectors, 3));
+  geometry.setAttribute('country', new BufferAttribute(land.country, 1));
   return geometry;
+}
+
+/** The uniforms that a palette fills. */
+function colours() {
+  const rgb = () => ({ value: new Vector3() });
+  return {
+    solid: { value: 0 },
+    seaDay: rgb(), seaNight: rgb(), landDay: rgb(), landNight: rgb(), airNear: rgb(), airFar: rgb(),
+    dusk: rgb(), lightTint: rgb(), chosenTint: rgb(), hotTint: rgb(),
+    tones: { value: [new Vector3(), new Vector3(), new Vector3()] },
+  };
 }
 
 /** A ribbon from tail (x 0) to head (x 1), and a cap beyond the head (z 1). */

@@ -11,6 +11,7 @@ const common = /* glsl */ `
   precision highp int;
   const float PI = 3.141592653589793;
   uniform vec3 eye;
+  uniform float solid; // 1 on a light page: colours cover; 0: they are light
 
   // How much of a point the ball leaves to be seen: 1 in front, 0 behind.
   float seen(vec3 p) {
@@ -34,10 +35,8 @@ const order = /* glsl */ `
   // Integer arithmetic: a wall that has run for weeks is as exact as on its first minute.
   float elapsed() { return float(int(now - order.z)); }
   float weight() { return log2(float(order.w & 65535u)); }
-  vec3 tone() {
-    uint t = order.w >> 16u;
-    return t == 0u ? vec3(1.0, 0.74, 0.38) : t == 1u ? vec3(0.33, 0.86, 1.0) : vec3(0.68, 0.52, 1.0);
-  }
+  uniform vec3 tones[3];
+  vec3 tone() { return tones[int(order.w >> 16u)]; }
 `;
 
 export const ball = {
@@ -55,6 +54,12 @@ export const ball = {
     uniform vec3 right;
     uniform vec3 up;
     uniform vec3 sun;
+    uniform vec3 seaDay;
+    uniform vec3 seaNight;
+    uniform vec3 airNear;
+    uniform vec3 airFar;
+    uniform vec3 dusk;
+    uniform float solid;
     uniform vec2 spread; // tangent of half the field of view, across and up
     uniform float pixel; // size of a pixel at the ball, in radii
     in vec2 at;
@@ -65,27 +70,35 @@ export const ball = {
       float tangent = -dot(eye, d);
       float miss = sqrt(max(0.0, dot(eye, eye) - tangent * tangent));
       vec3 edge = normalize(eye + d * tangent);
-      float limb = clamp(dot(edge, sun) * 0.5 + 0.62, 0.18, 1.0);
+      float limb = clamp(dot(edge, sun) * 0.62 + 0.60, 0.16, 1.0);
 
       // Air outside the limb: a thin bright line that falls off into a wide haze.
       float out1 = max(0.0, miss - 1.0);
-      float haze = exp(-out1 * 42.0) * 0.55 + exp(-out1 * 13.0) * 0.36;
-      haze *= smoothstep(0.21, 0.04, out1) * limb;
-      vec3 air = mix(vec3(0.10, 0.26, 0.85), vec3(0.33, 0.62, 1.0), exp(-out1 * 55.0)) * haze;
+      float haze = exp(-out1 * 42.0) * 0.60 + exp(-out1 * 13.0) * 0.34;
+      haze *= smoothstep(0.21, 0.04, out1) * limb * mix(1.0, 0.55, solid);
+      vec3 tone = mix(airFar, airNear, exp(-out1 * 55.0));
+      vec3 air = tone * haze;
 
       float half2 = max(0.0, 1.0 - miss * miss);
       vec3 n = normalize(eye + d * (tangent - sqrt(half2)));
       float facing = sqrt(half2);
-      float day = smoothstep(-0.18, 0.32, dot(n, sun));
-      vec3 sea = mix(vec3(0.018, 0.038, 0.108), vec3(0.028, 0.082, 0.215), day);
-      sea += vec3(0.006, 0.019, 0.056) * facing * (0.5 + day);
-      float rim = pow(1.0 - facing, 3.2);
-      sea += vec3(0.10, 0.29, 0.80) * rim * limb * 0.95;
+      float height = dot(n, sun); // sine of the sun's height
+      float day = smoothstep(-0.13, 0.22, height);
+      vec3 sea = mix(seaNight, seaDay, day);
+      sea *= mix(0.72 + 0.40 * facing, 1.0, solid);
+      // Sunset: a narrow band where the sun stands at the horizon.
+      float band = (height + 0.015) / 0.075;
+      sea = mix(sea, dusk, exp(-band * band) * mix(0.11, 0.30, solid));
+      // Sun on the water, seen from where it is mirrored.
+      float glint = pow(max(0.0, dot(reflect(d, n), sun)), 9.0);
+      sea += mix(vec3(0.022, 0.045, 0.085), vec3(0.05), solid) * glint * day;
+      float rim = pow(1.0 - facing, 3.0);
+      sea = mix(sea, airNear * mix(0.80, 1.0, solid), rim * limb * mix(0.80, 0.62, solid));
 
       float inside = smoothstep(1.0 + pixel, 1.0 - pixel, miss);
-      vec3 light = mix(air, sea, inside);
-      float cover = mix(clamp(max(air.b, max(air.r, air.g)), 0.0, 1.0), 1.0, inside);
-      color = vec4(light, cover);
+      vec3 color3 = mix(air, sea, inside);
+      float cover = mix(mix(clamp(max(air.b, max(air.r, air.g)), 0.0, 1.0), haze, solid), 1.0, inside);
+      color = vec4(color3, cover);
     }
   `,
 };
@@ -97,16 +110,25 @@ export const land = {
     uniform mat4 viewMatrix;
     uniform vec3 sun;
     uniform float dot_; // diameter in pixels of a dot that faces us
+    uniform vec3 landDay;
+    uniform vec3 landNight;
+    uniform vec3 chosenTint;
+    uniform vec2 marked; // the countries that are chosen and pointed at; -1: none
     in vec3 position;
+    in float country;
     out vec4 tint;
     out float radius;
     void main() {
       float facing = dot(position, normalize(eye - position));
-      float day = smoothstep(-0.16, 0.30, dot(position, sun));
-      vec3 shade = mix(vec3(0.27, 0.37, 0.70), vec3(0.52, 0.68, 1.0), day);
-      tint = vec4(shade, smoothstep(0.02, 0.34, facing) * mix(0.74, 0.95, day));
+      float day = smoothstep(-0.13, 0.24, dot(position, sun));
+      float chosen = abs(country - marked.x) < 0.5 ? 1.0 : 0.0;
+      float pointed = abs(country - marked.y) < 0.5 ? 1.0 : 0.0;
+      vec3 shade = mix(landNight, landDay, day);
+      shade = mix(shade, chosenTint, max(chosen, pointed * 0.55));
+      float alpha = mix(0.78, 0.96, day) * (marked.x >= 0.0 && chosen < 0.5 ? 0.55 : 1.0);
+      tint = vec4(shade, smoothstep(0.02, 0.34, facing) * max(alpha, chosen));
       gl_Position = projectionMatrix * viewMatrix * vec4(position, 1.0);
-      float size = dot_ * mix(0.72, 1.0, clamp(facing, 0.0, 1.0));
+      float size = dot_ * mix(0.72, 1.0, clamp(facing, 0.0, 1.0)) * (1.0 + 0.22 * chosen);
       radius = size * 0.5;
       gl_PointSize = facing > 0.0 ? size + 2.0 : 0.0;
     }
@@ -124,6 +146,39 @@ export const land = {
   `,
 };
 
+/** Cities, lit where it is night. */
+export const lights = {
+  vertex: /* glsl */ `
+    ${common}
+    uniform mat4 projectionMatrix;
+    uniform mat4 viewMatrix;
+    uniform vec3 sun;
+    uniform vec3 lightTint;
+    uniform float dot_;
+    in vec3 position;
+    in float people; // 0 the smallest city .. 1 the largest
+    out vec3 tint;
+    void main() {
+      float facing = dot(position, normalize(eye - position));
+      float night = smoothstep(0.06, -0.14, dot(position, sun));
+      tint = lightTint * night * smoothstep(0.03, 0.40, facing) * mix(0.50, 1.0, people);
+      gl_Position = projectionMatrix * viewMatrix * vec4(position, 1.0);
+      gl_PointSize = facing > 0.0 && night > 0.0 ? dot_ * mix(1.9, 5.2, people * people) + 2.0 : 0.0;
+    }
+  `,
+  fragment: /* glsl */ `
+    precision highp float;
+    uniform float solid;
+    in vec3 tint;
+    out vec4 color;
+    void main() {
+      float r = length(gl_PointCoord - 0.5) * 2.0;
+      float a = exp(-r * r * 5.0) * smoothstep(1.0, 0.7, r);
+      color = vec4(tint * a * mix(0.85, 1.0, solid), a * mix(0.0, max(tint.r, 0.0), solid));
+    }
+  `,
+};
+
 export const arcs = {
   vertex: /* glsl */ `
     ${common}
@@ -134,8 +189,10 @@ export const arcs = {
     uniform float scale; // widths below are for scale 1
     uniform float flight; // milliseconds
     uniform float highest;
+    uniform int picked; // the slot that a hand points at; -1: none
     in vec3 position; // x: 0 tail .. 1 head, y: side, z: 1 beyond the head
     out vec3 tint;
+    out float bright;
     out vec3 where; // across, beyond the head (both in pixels), along
     out vec3 above;
     out vec2 size; // of core and glow in pixels
@@ -153,7 +210,8 @@ export const arcs = {
     }
 
     void main() {
-      float p = elapsed() / flight;
+      bool held = gl_InstanceID == picked;
+      float p = held ? 0.62 : elapsed() / flight;
       gl_Position = vec4(2.0, 2.0, 2.0, 1.0); // outside: nothing is drawn
       if (order.z == 0u || p < 0.0 || p > 1.0) return;
 
@@ -166,8 +224,8 @@ export const arcs = {
       tangent = length(side) > 0.0001 ? normalize(side) : normalize(cross(from, vec3(0.0, 1.0, 0.0001)));
       lift = highest * (1.0 - exp(-angle * 1.5));
 
-      float head = ease(p / 0.80);
-      float tail = ease((p - 0.24) / 0.76);
+      float head = held ? 1.0 : ease(p / 0.80);
+      float tail = held ? 0.0 : ease((p - 0.24) / 0.76);
       float t = mix(tail, head, position.x);
       vec3 here = pathAt(t);
       vec4 clip = projectionMatrix * viewMatrix * vec4(here, 1.0);
@@ -176,35 +234,39 @@ export const arcs = {
       vec2 ahead = step_ / max(length(step_), 0.0001);
 
       float heavy = min(weight(), 7.0);
-      size = vec2(0.55 + 0.16 * heavy, 2.6 + 0.55 * heavy) * scale;
+      size = vec2(0.55 + 0.16 * heavy, 2.6 + 0.55 * heavy) * scale * (held ? 1.5 : 1.0);
       float reach = size.y * 1.9;
       vec2 offset = vec2(-ahead.y, ahead.x) * position.y * reach + ahead * position.z * reach;
       clip.xy += offset / view * clip.w;
       gl_Position = clip;
 
-      where = vec3(position.y * reach, position.z * reach, position.x);
+      where = vec3(position.y * reach, position.z * reach, held ? 0.55 + 0.45 * position.x : position.x);
       above = here;
-      tint = tone() * (0.80 + 0.06 * heavy) * (1.0 - smoothstep(0.86, 1.0, p)) * smoothstep(0.0, 0.14, p);
+      bright = (0.80 + 0.06 * heavy) * (1.0 - smoothstep(0.86, 1.0, p)) * smoothstep(0.0, 0.14, p);
+      bright *= held ? 1.5 : picked >= 0 ? 0.38 : 1.0;
+      tint = tone();
     }
   `,
   fragment: /* glsl */ `
     ${common}
+    uniform vec3 hotTint;
     in vec3 tint;
+    in float bright;
     in vec3 where;
     in vec3 above;
     in vec2 size;
     out vec4 color;
     void main() {
-      float r = length(where.xy) ;
+      float r = length(where.xy);
       float along = where.z;
       float core = 1.0 - smoothstep(size.x - 0.5, size.x + 0.7, r);
       float glow = exp(-r * r / (size.y * size.y) * 1.6);
       float fade = along * along;
       float hot = smoothstep(0.90, 1.0, along);
-      vec3 light = tint * (core * (0.10 + 0.90 * fade) + glow * (0.16 * fade + 0.5 * hot * hot));
-      light += vec3(0.85, 0.92, 1.0) * core * hot * 0.75 * tint.b;
-      light *= seen(above);
-      color = vec4(light, max(light.r, max(light.g, light.b)));
+      float much = (core * (0.10 + 0.90 * fade) + glow * (0.16 * fade + 0.5 * hot * hot) * mix(1.0, 0.5, solid)) * bright * seen(above);
+      float white = core * hot * 0.75 * bright * seen(above);
+      vec3 light = tint * much + hotTint * white;
+      color = solid > 0.5 ? vec4(mix(tint, hotTint, clamp(white, 0.0, 0.7)), 1.0) * clamp(much, 0.0, 1.0) : vec4(light, max(light.r, max(light.g, light.b)));
     }
   `,
 };
@@ -219,6 +281,7 @@ export const rings = {
     uniform float landing;
     in vec3 position; // corner of the square, z: 0 where it starts, 1 where it lands
     out vec3 tint;
+    out float facing;
     out vec3 across; // place in the square; z: progress, negative for a start
     void main() {
       gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
@@ -231,16 +294,19 @@ export const rings = {
       vec3 east = normalize(cross(vec3(0.0, 1.0, 0.0001), n));
       vec3 north = cross(n, east);
       float heavy = min(weight(), 7.0);
-      float reach = lands ? 0.030 + 0.006 * heavy : 0.009 + 0.002 * heavy;
+      float reach = (lands ? 0.030 + 0.006 * heavy : 0.009 + 0.002 * heavy) * (weight() > 15.0 ? 2.6 : 1.0); // a beacon
       vec3 p = n * 1.001 + (east * position.x + north * position.y) * reach;
       gl_Position = projectionMatrix * viewMatrix * vec4(p, 1.0);
-      tint = tone() * smoothstep(0.02, 0.3, dot(n, normalize(eye - n)));
+      tint = tone();
+      facing = smoothstep(0.02, 0.3, dot(n, normalize(eye - n)));
       across = vec3(position.xy, lands ? q : -q - 0.001);
     }
   `,
   fragment: /* glsl */ `
     precision highp float;
+    uniform float solid;
     in vec3 tint;
+    in float facing;
     in vec3 across;
     out vec4 color;
     void main() {
@@ -252,8 +318,9 @@ export const rings = {
       float wide = 0.05 + 0.05 * left;
       float ring = across.z < 0.0 ? 0.0 : 1.0 - smoothstep(wide, wide + soft + 0.03, abs(r - spread * 0.86));
       float spot = exp(-r * r * (across.z < 0.0 ? 7.0 : 60.0));
-      vec3 light = tint * (ring * 0.7 + spot * (across.z < 0.0 ? 0.14 : 0.4)) * left;
-      color = vec4(light, max(light.r, max(light.g, light.b)));
+      float much = (ring * 0.7 + spot * (across.z < 0.0 ? 0.14 : 0.4)) * left * facing;
+      vec3 light = tint * much;
+      color = vec4(light, mix(max(light.r, max(light.g, light.b)), clamp(much, 0.0, 1.0), solid));
     }
   `,
 };

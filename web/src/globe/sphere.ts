@@ -1,7 +1,6 @@
 /** Geometry on the unit sphere: y is the north pole, longitude 0 looks along z. */
 
 const RADIANS = Math.PI / 180;
-const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
 /** Mean radius of the earth in metres (IUGG), as the aggregation uses it. */
 export const EARTH_METRES = 6_371_008.8;
@@ -27,17 +26,6 @@ export function distanceMetres(lat1: number, lon1: number, lat2: number, lon2: n
   const l = Math.sin(((lon2 - lon1) * RADIANS) / 2);
   const a = p * p + Math.cos(lat1 * RADIANS) * Math.cos(lat2 * RADIANS) * l * l;
   return 2 * EARTH_METRES * Math.asin(Math.min(1, Math.sqrt(a)));
-}
-
-/** The land dots: points of the Fibonacci lattice of scripts/land.mjs whose bit is set. */
-export function landDots(points: number, bits: string): LatLon[] {
-  const bytes = Uint8Array.from(atob(bits), (c) => c.charCodeAt(0));
-  const dots: LatLon[] = [];
-  for (let i = 0; i < points; i++) {
-    if (((bytes[i >> 3] ?? 0) >> (i & 7)) & 1)
-      dots.push({ lon: ((i * GOLDEN) % 1) * 360 - 180, lat: Math.asin(1 - (2 * i + 1) / points) / RADIANS });
-  }
-  return dots;
 }
 
 /**

@@ -1,4 +1,9 @@
 import type { Figure } from '../client/records.ts';
+import { t } from '../text/index.ts';
+import type { PageConfig } from './config.ts';
+
+/** What a shop may choose about numbers. */
+export type Style = Partial<Pick<PageConfig, 'units' | 'currencyDisplay'>>;
 
 /** A figure as it is written: the number, and a unit that stands beside it. */
 export interface Written {
@@ -17,12 +22,33 @@ export class Format {
   private readonly made = new Map<string, Intl.NumberFormat>();
 
   private readonly clock: Intl.DateTimeFormat;
+  private readonly seconds: Intl.DateTimeFormat;
   private readonly calendar: Intl.DateTimeFormat;
+  private readonly whole: Intl.DateTimeFormat;
+  /** Metres of the unit of distances, and its name. */
+  private readonly far: { readonly metres: number; readonly name: string };
 
-  constructor(private readonly locale: string | undefined = undefined) {
+  constructor(
+    private readonly locale: string | undefined = undefined,
+    private readonly style: Style = {},
+  ) {
     const minute = { hour: '2-digit', minute: '2-digit' } as const;
     this.clock = new Intl.DateTimeFormat(locale, minute);
+    this.seconds = new Intl.DateTimeFormat(locale, { ...minute, second: '2-digit' });
     this.calendar = new Intl.DateTimeFormat(locale, { month: 'short', day: 'numeric', ...minute });
+    this.whole = new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeStyle: 'short' });
+    const miles = style.units === 'imperial' || (style.units !== 'metric' && countsInMiles(locale));
+    this.far = { metres: miles ? 1_609.344 : 1_000, name: this.unitName(miles ? 'mile' : 'kilometer') };
+  }
+
+  /** Where distances on the map change their colour, in metres: round numbers of the unit. */
+  get bounds(): readonly [number, number] {
+    return this.far.metres === 1_000 ? [2_000_000, 8_000_000] : [1_250 * this.far.metres, 5_000 * this.far.metres];
+  }
+
+  private unitName(unit: string): string {
+    const parts = this.number(`unit ${unit}`, { style: 'unit', unit, unitDisplay: 'short' }).formatToParts(5_000);
+    return parts.find((part) => part.type === 'unit')?.value ?? unit;
   }
 
   /**
@@ -37,7 +63,7 @@ export class Format {
       case 'shoppers':
         return { number: this.count(value, basis), unit: '' };
       case 'distance_m':
-        return { number: this.count(value / 1_000, basis / 1_000, basis < 100_000 ? 1 : 0), unit: 'km' };
+        return this.distance(value, basis);
       case 'carbon_g':
         return this.mass(value, basis);
     }
@@ -52,7 +78,7 @@ export class Format {
     return this.number(`money ${currency} ${size >= SHORTEN} ${fraction}`, {
       style: 'currency',
       currency,
-      currencyDisplay: 'narrowSymbol',
+      currencyDisplay: this.style.currencyDisplay ?? 'narrowSymbol',
       ...(size >= SHORTEN ? short : { minimumFractionDigits: fraction, maximumFractionDigits: fraction }),
     }).format(minor / unit);
   }
@@ -64,23 +90,29 @@ export class Format {
     }).format(value);
   }
 
+  /** Writes metres as kilometres or miles, whole ones from a hundred kilometres on. */
+  distance(metres: number, basis = metres): Written {
+    const { name, metres: unit } = this.far;
+    return { number: this.count(metres / unit, basis / unit, basis < 100_000 ? 1 : 0), unit: name };
+  }
+
   /** Writes grams as kilograms, from ten tonnes on as tonnes. */
   mass(grams: number, basis = grams): Written {
-    if (basis >= 10_000_000) return { number: this.count(grams / 1e6, basis / 1e6, basis < 1e9 ? 2 : 0), unit: 't' };
-    return { number: this.count(grams / 1_000, basis / 1_000, basis < 100_000 ? 1 : 0), unit: 'kg' };
+    if (basis >= 10_000_000) return { number: this.count(grams / 1e6, basis / 1e6, basis < 1e9 ? 2 : 0), unit: t('tonne') };
+    return { number: this.count(grams / 1_000, basis / 1_000, basis < 100_000 ? 1 : 0), unit: t('kilogram') };
   }
 
   /** A figure in few characters, for peaks and totals. */
   brief(figure: Figure, value: number, currency: string): string {
     switch (figure) {
       case 'sales':
-        return this.number(`brief money ${currency}`, { style: 'currency', currency, currencyDisplay: 'narrowSymbol', ...short }).format(
+        return this.number(`brief money ${currency}`, { style: 'currency', currency, currencyDisplay: this.style.currencyDisplay ?? 'narrowSymbol', ...short }).format(
           value / 10 ** this.exponent(currency),
         );
       case 'distance_m':
-        return `${this.number('brief', short).format(value / 1_000)} km`;
+        return joined({ number: this.number('brief', short).format(value / this.far.metres), unit: this.far.name });
       case 'carbon_g':
-        return value >= 1e6 ? `${this.number('brief', short).format(value / 1e6)} t` : `${this.number('brief', short).format(value / 1_000)} kg`;
+        return joined({ number: this.number('brief', short).format(value / (value >= 1e6 ? 1e6 : 1_000)), unit: t(value >= 1e6 ? 'tonne' : 'kilogram') });
       default:
         return this.number('brief', short).format(value);
     }
@@ -94,6 +126,16 @@ export class Format {
   /** Hours and minutes by the clock of this machine. */
   time(iso: string): string {
     return this.clock.format(new Date(iso));
+  }
+
+  /** Hours, minutes and seconds. */
+  timeOfDay(ms: number): string {
+    return this.seconds.format(ms);
+  }
+
+  /** Day and time in full. */
+  full(ms: number): string {
+    return this.whole.format(ms);
   }
 
   /** A day where it is not today, and the time. */
@@ -126,5 +168,21 @@ function safely(locale: string | undefined, options: Intl.NumberFormatOptions): 
   }
 }
 
-/** The formats of this browser. */
-export const format = new Format();
+/** A number and its unit in one text that does not break. */
+export function joined({ number, unit }: Written): string {
+  return unit ? `${number}\u00a0${unit}` : number;
+}
+
+/** Distances are told in miles in the United States, Britain, Liberia and Myanmar (CLDR, measurementData). */
+function countsInMiles(locale: string | undefined): boolean {
+  const region = new Intl.Locale(locale ?? Intl.NumberFormat().resolvedOptions().locale).region;
+  return ['US', 'GB', 'LR', 'MM'].includes(region ?? '');
+}
+
+/** The formats of this page. */
+export let format = new Format();
+
+/** Makes these the formats of the page. To be called before anything is shown. */
+export function useFormat(chosen: Format): void {
+  format = chosen;
+}

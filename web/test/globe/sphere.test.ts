@@ -1,30 +1,5 @@
-import { bits, points } from 'virtual:land';
 import { describe, expect, it } from 'vitest';
-import { distanceMetres, landDots, subsolar } from '../../src/globe/sphere.ts';
-
-describe('land', () => {
-  const dots = landDots(points, bits);
-  const near = (lat: number, lon: number) => dots.some((d) => distanceMetres(lat, lon, d.lat, d.lon) < 100_000);
-
-  it('covers 29 per cent of the world', () => {
-    expect(points).toBe(42_000);
-    expect(dots.length / points).toBeCloseTo(0.29, 2);
-  });
-
-  it('is where land is, on both sides of the antimeridian and at the pole', () => {
-    for (const [name, lat, lon] of [
-      ['Sahara', 23, 10], ['Kansas', 38, -98], ['Chukotka', 67, -175], ['Viti Levu', -17.8, 178], ['South Pole', -89, 0], ['Madagascar', -19, 46],
-    ] as const)
-      expect(near(lat, lon), name).toBe(true);
-  });
-
-  it('is not where the sea is: no band round the world from a ring over the antimeridian', () => {
-    for (const [name, lat, lon] of [
-      ['Atlantic', 30, -40], ['Pacific', -17, -120], ['Indian Ocean', -17, 75], ['Arctic', 87, 0], ['South Atlantic', -17.5, -20], ['Bay of Bengal', 14, 88],
-    ] as const)
-      expect(near(lat, lon), name).toBe(false);
-  });
-});
+import { distanceMetres, subsolar } from '../../src/globe/sphere.ts';
 
 describe('sun', () => {
   it('stands over the equator at the equinox and over the tropics at the solstices', () => {

@@ -22,8 +22,8 @@ describe('format', () => {
   it('writes figures in their units', () => {
     expect(text(us.figure('orders', 17_169, 'USD'))).toBe('17,169');
     expect(text(us.figure('orders', 123_456_789, 'USD'))).toBe('123.46M');
-    expect(text(us.figure('distance_m', 58_930_095_400, 'USD'))).toBe('58,930,095 km');
-    expect(text(us.figure('distance_m', 12_340, 'USD'))).toBe('12.3 km');
+    expect(text(us.figure('distance_m', 58_930_095_400, 'USD'))).toBe('36,617,464 mi');
+    expect(text(us.figure('distance_m', 12_340, 'USD'))).toBe('7.7 mi');
     expect(text(us.figure('carbon_g', 940, 'USD'))).toBe('0.9 kg');
     expect(text(us.figure('carbon_g', 4_153_210, 'USD'))).toBe('4,153 kg');
     expect(text(us.figure('carbon_g', 12_345_678, 'USD'))).toBe('12.35 t');
@@ -32,6 +32,17 @@ describe('format', () => {
   it('keeps the unit of the goal on the way to it', () => {
     expect(text(us.figure('carbon_g', 9_000_000, 'USD', 11_000_000))).toBe('9.00 t');
     expect(text(us.figure('sales', 99_900, 'USD', 200_000))).toBe('$999');
+  });
+
+  it('tells distances in the unit of the region, or the one that was chosen', () => {
+    const far = (locale: string, units?: 'metric' | 'imperial') => text(new Format(locale, units && { units }).figure('distance_m', 58_930_095_400, 'USD'));
+    expect(far('de-DE')).toBe('58.930.095 km');
+    expect(far('en')).toBe('58,930,095 km');
+    expect(far('en-GB')).toBe('36,617,464 mi');
+    expect(far('en-US', 'metric')).toBe('58,930,095 km');
+    expect(far('ja-JP', 'imperial')).toMatch(/^36,617,464 /);
+    expect(new Format('de').bounds).toEqual([2_000_000, 8_000_000]);
+    expect(new Format('en-US').bounds.map((metres) => us.distance(metres).number)).toEqual(['1,250', '5,000']);
   });
 
   it('follows the locale', () => {

@@ -3,8 +3,6 @@ import { Sampling } from '../../src/panels/sampling.ts';
 import { lastHour, sparkPaths } from '../../src/panels/spark.ts';
 import { Tween } from '../../src/panels/tween.ts';
 import type { History } from '../../src/client/records.ts';
-import { en } from '../../src/text/en.ts';
-import { catalogueFor, texts } from '../../src/text/index.ts';
 
 describe('tween', () => {
   it('takes as long as values take to come, and arrives exactly', () => {
@@ -73,18 +71,5 @@ describe('last hour', () => {
 
   it('bears a history without the figure', () => {
     expect(lastHour({} as History, 'sales')).toEqual([]);
-  });
-});
-
-describe('texts', () => {
-  it('fills in values and leaves markup as text', () => {
-    const t = texts(en);
-    expect(t('sampling', { shown: '1', of: '<b>' })).toBe('Showing 1 of <b> orders in the last minute');
-    expect(t('rankUp')).toBe('up {n}');
-  });
-
-  it('falls back to English', () => {
-    expect(catalogueFor(['xx-YY', 'en-GB'])).toBe(en);
-    expect(catalogueFor([])).toBe(en);
   });
 });
