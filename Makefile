@@ -1,6 +1,9 @@
 # Each verb is one command; "make help" lists them. FUZZTIME is per target;
-# ROUNDS and ONLY (names with commas) choose what is measured.
+# ROUNDS and ONLY (names with commas) choose what is measured; the same SEED and
+# MINUTES give the same faults.
 FUZZTIME ?= 30s
+SEED ?= 1
+MINUTES ?= 10
 ROUNDS ?= 3
 NICE := nice -n 5
 
@@ -32,7 +35,10 @@ fuzz: ## run every fuzz target for FUZZTIME
 bench: setup ## measure beside other servers, pinned: eleven minutes, with nothing else running
 	go -C bench run . -rounds $(ROUNDS) -only '$(ONLY)' -docs ../docs/measurements.md
 
+faults: setup ## kill pods, nginx, Kafka and the aggregator under 5,000 clients for MINUTES
+	@go run ./e2e/faults -seed $(SEED) -minutes $(MINUTES) -ledger .cache/logs/faults.csv
+
 clean: ## remove what was built; .cache stays, for it was fetched
 	rm -rf livemap .cache/web-dist .cache/logs .cache/artifacts
 
-.PHONY: help setup build demo check test fuzz bench clean
+.PHONY: help setup build demo check test fuzz bench faults clean

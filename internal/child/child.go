@@ -6,6 +6,7 @@
 package child
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -24,25 +25,29 @@ type Process struct {
 	err  error         // how it ended; set before gone is closed
 }
 
-// Start runs a program with its output appended to the file log.
-func Start(log, name string, args ...string) (*Process, error) {
-	return StartIn("", nil, log, name, args...)
+// Options change how a child is started. The zero value is a child in our own
+// folder and environment.
+type Options struct {
+	Dir         string
+	Environment []string // variables besides our own, "NAME=value"
+	// Orphaned is the signal that the kernel sends when we die; 0: SIGKILL. One
+	// that has children of its own needs a signal that lets it end them.
+	Orphaned syscall.Signal
 }
 
-// StartIn is Start in a folder, with the given variables added to the
-// environment ("NAME=value").
-func StartIn(dir string, environment []string, log, name string, args ...string) (*Process, error) {
+// Start runs a program with its output appended to the file log.
+func (o Options) Start(log, name string, args ...string) (*Process, error) {
 	p := &Process{cmd: exec.Command(name, args...), gone: make(chan struct{})} //nolint:gosec // the test's own command
-	p.cmd.Dir = dir
-	if len(environment) > 0 {
-		p.cmd.Env = append(os.Environ(), environment...)
+	p.cmd.Dir = o.Dir
+	if len(o.Environment) > 0 {
+		p.cmd.Env = append(os.Environ(), o.Environment...)
 	}
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
-	dieWithParent(p.cmd)
+	dieWithParent(p.cmd, cmp.Or(o.Orphaned, syscall.SIGKILL))
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
@@ -59,6 +64,11 @@ func StartIn(dir string, environment []string, log, name string, args ...string)
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	return p, nil
+}
+
+// Start is Options.Start without options.
+func Start(log, name string, args ...string) (*Process, error) {
+	return Options{}.Start(log, name, args...)
 }
 
 // PID returns the number of the process.

@@ -2,8 +2,11 @@
 
 package child
 
-import "os/exec"
+import (
+	"os/exec"
+	"syscall"
+)
 
 // dieWithParent: only Linux offers it. Elsewhere a child of a test that
 // crashed must be stopped by hand.
-func dieWithParent(*exec.Cmd) {}
+func dieWithParent(*exec.Cmd, syscall.Signal) {}

@@ -16,7 +16,7 @@ const patience = 30 * time.Second
 func TestOutputAndEnd(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "log")
 	for _, word := range []string{"one", "two"} {
-		p, err := child.StartIn("", []string{"WORD=" + word}, log, "sh", "-c", "echo $WORD; exit 3")
+		p, err := child.Options{Environment: []string{"WORD=" + word}}.Start(log, "sh", "-c", "echo $WORD; exit 3")
 		if err != nil {
 			t.Fatal(err)
 		}

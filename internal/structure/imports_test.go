@@ -53,6 +53,9 @@ var rules = []rule{
 
 	{room: "deploy/nginx", test: []string{"internal/certtest", "feed", "auth", "kafka", "kafka/embedded", "server"}, why: "a configuration of another program; its tests put real pods behind it"},
 	{room: "e2e", test: slices.Concat(contracts, []string{"orders/journey", "orders/classification", "kafka"}, logs), why: "whole processes judged from outside: of the figures it knows only the records"},
+	{room: "e2e/stage", may: []string{"internal/child"}, why: "processes and their addresses; what they do is for others to judge"},
+	{room: "e2e/numbered", may: []string{"feed", "kafka", "sse", "kafka/kafkatest"}, why: "never the hub: a judge that shares code with the accused shares its mistakes"},
+	{room: "e2e/faults", may: []string{"feed", "kafka", "kafka/kafkatest", "e2e/stage", "e2e/numbered"}, why: "whole processes judged from outside"},
 	{room: "internal/structure", why: "it reads the repository, not the program"},
 	{room: "ci/gotest", why: "it reads what go test prints"},
 }
@@ -74,7 +77,7 @@ var bans = []ban{
 	{path: "testing/...", except: []string{"kafka/kafkatest"}, why: "the program carries no test code"},
 	{path: "livemap/hub/...", except: []string{"hub/...", "server", "cmd/livemap"}, inTest: true, why: "loadtest and the others meet the hub over its socket"},
 	{path: "github.com/alecthomas/...", except: []string{"cmd/livemap"}, inTest: true, why: "only cmd reads flags, environment and configuration files"},
-	{path: "flag", except: []string{"cmd/livemap"}, why: "only cmd reads flags, environment and configuration files"},
+	{path: "flag", except: []string{"cmd/livemap", "e2e/faults"}, why: "only commands read flags, environment and configuration files"},
 	{path: "unsafe", except: []string{"hub/internal/poll"}, why: "nothing here is worth it but a port to system calls"},
 	{path: "log", why: "a *slog.Logger is passed in"},
 }

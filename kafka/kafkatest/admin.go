@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -163,4 +164,15 @@ func ReadCommitted(ctx context.Context, c kafka.Config, topic string, yield func
 		})
 	}
 	return nil
+}
+
+// KeyOf returns a key that producers place in the given partition of so many.
+func KeyOf(partition, partitions int) string {
+	placed := kgo.StickyKeyPartitioner(nil).ForTopic("")
+	for i := 0; ; i++ {
+		key := "k" + strconv.Itoa(i)
+		if placed.Partition(&kgo.Record{Key: []byte(key)}, partitions) == partition {
+			return key
+		}
+	}
 }

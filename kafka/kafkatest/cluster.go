@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"livemap/internal/child"
 	"livemap/kafka"
 )
 
@@ -141,7 +142,7 @@ func (c *Cluster) Config() kafka.Config {
 func (c *Cluster) At(name string) []string {
 	var at []string
 	for _, n := range c.nodes {
-		at = append(at, address(n.extra[name]))
+		at = append(at, child.Address(n.extra[name]))
 	}
 	return at
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,7 +48,7 @@ type Node struct {
 func (n *Node) ID() int { return n.id }
 
 // Addr is where clients connect, host:port. It stays over restarts.
-func (n *Node) Addr() string { return address(n.port) }
+func (n *Node) Addr() string { return child.Address(n.port) }
 
 // Running says whether the node has been started and not ended by us.
 func (n *Node) Running() bool { return n.process != nil }
@@ -102,15 +101,15 @@ func (n *Node) end(sig syscall.Signal) error {
 // for each knows the others.
 func (n *Node) pick() error {
 	var err error
-	if n.port, err = freePort(); err != nil {
+	if n.port, err = child.FreePort(); err != nil {
 		return err
 	}
-	if n.controller, err = freePort(); err != nil {
+	if n.controller, err = child.FreePort(); err != nil {
 		return err
 	}
 	n.extra = map[string]int{}
 	for _, l := range n.cluster.listeners {
-		if n.extra[l.name], err = freePort(); err != nil {
+		if n.extra[l.name], err = child.FreePort(); err != nil {
 			return err
 		}
 	}
@@ -161,17 +160,17 @@ const log4j2 = `<Configuration status="WARN"><Appenders><Console name="out" targ
 // serverProperties are the settings of the node: one that tests can watch
 // cleaning, and whose death the others notice in seconds.
 func (n *Node) serverProperties(data string) []byte {
-	client, controller := n.Addr(), address(n.controller)
+	client, controller := n.Addr(), child.Address(n.controller)
 	copies := strconv.Itoa(len(n.cluster.nodes))
 	inSync := strconv.Itoa(len(n.cluster.nodes)/2 + 1)
 	voters := make([]string, len(n.cluster.nodes))
 	for i, o := range n.cluster.nodes {
-		voters[i] = strconv.Itoa(o.id) + "@" + address(o.controller)
+		voters[i] = strconv.Itoa(o.id) + "@" + child.Address(o.controller)
 	}
 	listeners, advertised := "PLAINTEXT://"+client, "PLAINTEXT://"+client
 	protocols := "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"
 	for _, l := range n.cluster.listeners {
-		at := "," + l.name + "://" + address(n.extra[l.name])
+		at := "," + l.name + "://" + child.Address(n.extra[l.name])
 		listeners, advertised = listeners+at, advertised+at
 		protocols += "," + l.name + ":" + l.protocol
 	}
@@ -247,21 +246,4 @@ func (n *Node) await() error {
 		return fmt.Errorf("%w: %w", errPortTaken, err)
 	}
 	return fmt.Errorf("kafka node %d: %w; the end of its log:\n%s", n.id, err, out)
-}
-
-func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
-
-// freePort returns a port that is free now and lies below those that systems
-// hand out by themselves, so that it is likely to stay free until it is used
-// and over restarts.
-func freePort() (int, error) {
-	const first, count, tries = 20_000, 10_000, 50
-	for range tries {
-		port := first + int(time.Now().UnixNano()/1000)%count
-		ln, err := net.Listen("tcp", address(port))
-		if err == nil {
-			return port, ln.Close()
-		}
-	}
-	return 0, errors.New("no free port between 20000 and 29999")
 }
