@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/url"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"livemap/e2e/numbered"
+	"livemap/e2e/stage"
 	"livemap/kafka/kafkatest"
 )
 
@@ -18,8 +20,9 @@ const (
 	ramp    = 3_000            // clients a second that are started
 	settle  = 90 * time.Second // for what is owed to arrive once nothing is broken any more
 	// Every tenth client asks for certain keys, and for the aggregator's figures;
-	// every fiftieth stays away once for longer than maxAge.
+	// every tenth speaks TLS, every fiftieth stays away once for longer than maxAge.
 	keyedEach   = 10
+	tlsEach     = 10
 	sleeperEach = 50
 )
 
@@ -32,16 +35,19 @@ type crowd struct {
 
 // gather starts n clients of the proxy. each is the mean time after which a
 // client cuts its connection by itself. The caller ends them with disperse.
-func gather(ctx context.Context, addr string, n int, seed uint64, each, length time.Duration) *crowd {
+func gather(ctx context.Context, proxy *stage.Proxy, n int, seed uint64, each, length time.Duration) *crowd {
 	c := &crowd{}
 	ctx, c.stop = context.WithCancel(ctx)
 	for i := range n {
 		config := numbered.ClientConfig{
-			Addr: addr, Source: fmt.Sprintf("127.0.0.%d", 2+i%sources), Path: "/v1/events?topics=numbers,board&envelope=1",
+			Addr: proxy.Addr, Source: fmt.Sprintf("127.0.0.%d", 2+i%sources), Path: "/v1/events?topics=numbers,board&envelope=1",
 			Board: true, Every: each, MaxAge: maxAge, Seed: seed + uint64(i), //nolint:gosec // small
 		}
 		if i%keyedEach == 1 {
 			config.Path, config.Board = keyedPath(), false
+		}
+		if i%tlsEach == 3 {
+			config.Addr, config.TLS = proxy.TLSAddr, &tls.Config{RootCAs: proxy.Roots, ServerName: "127.0.0.1"}
 		}
 		if i%sleeperEach == 2 && length > 2*maxAge {
 			config.Nap, config.NapAfter = maxAge*3/2, length/4

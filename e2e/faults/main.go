@@ -79,7 +79,7 @@ func run(ctx context.Context, log *slog.Logger, s settings) (r *report, err erro
 	if err != nil {
 		return nil, err
 	}
-	crowd := gather(ctx, sc.proxy.Addr, s.clients, s.seed, s.each, s.length)
+	crowd := gather(ctx, sc.proxy, s.clients, s.seed, s.each, s.length)
 	defer crowd.disperse()
 	log.Info("clients are coming", "clients", s.clients)
 	// All are there before the first record, so that each is owed every one.

@@ -33,6 +33,8 @@ const (
 	// maxAge is how long a client may be away and still be owed every record.
 	maxAge = 40 * time.Second
 	drain  = 2 * time.Second
+	// shutdown is how long nginx's old workers keep their streams after a reload.
+	shutdown = 3 * time.Second
 )
 
 // scene is everything that runs: Kafka, pods, nginx, orders and aggregators.
@@ -135,10 +137,7 @@ func (s *scene) raisePods(ctx context.Context, program string) error {
 		return err
 	}
 	var err error
-	if s.proxy, err = stage.NewProxy(filepath.Join(s.dir, "nginx"), workers); err != nil {
-		return err
-	}
-	if err := s.proxy.Configure(s.pods...); err != nil {
+	if s.proxy, err = stage.NewProxy(filepath.Join(s.dir, "nginx"), stage.ProxyConfig{Workers: workers, Shutdown: shutdown}, s.pods...); err != nil {
 		return err
 	}
 	return s.proxy.Start(ctx)

@@ -3,6 +3,7 @@ package numbered
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -25,10 +26,11 @@ const (
 
 // ClientConfig says how a client behaves.
 type ClientConfig struct {
-	Addr   string // host:port to connect to
-	Source string // own address; empty: the system's choice
-	Path   string // with the query
-	Board  bool   // the query asks for Board
+	Addr   string      // host:port to connect to
+	Source string      // own address; empty: the system's choice
+	Path   string      // with the query
+	TLS    *tls.Config // nil: none
+	Board  bool        // the query asks for Board
 	// Every is the mean time after which the client cuts its connection by
 	// itself, in the middle of whatever it is being sent; 0: never.
 	Every time.Duration
@@ -176,6 +178,9 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 	d := net.Dialer{Timeout: dialWithin}
 	if c.config.Source != "" {
 		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(c.config.Source)}
+	}
+	if c.config.TLS != nil {
+		return (&tls.Dialer{NetDialer: &d, Config: c.config.TLS}).DialContext(ctx, "tcp", c.config.Addr)
 	}
 	return d.DialContext(ctx, "tcp", c.config.Addr)
 }

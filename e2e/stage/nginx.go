@@ -1,103 +1,99 @@
 package stage
 
 import (
-	"bytes"
 	"context"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
-	"text/template"
 	"time"
 
+	shipped "livemap/deploy/nginx"
+	"livemap/internal/certtest"
 	"livemap/internal/child"
 )
 
-// nginx is where Debian and others put the program.
-const nginx = "/usr/sbin/nginx"
-
-// Proxy is an nginx in front of pods. It is for one goroutine.
+// Proxy is an nginx with the shipped configuration in front of pods. It is for
+// one goroutine.
 type Proxy struct {
-	Addr    string // of clients, without TLS
-	dir     string
-	workers int
-	process *child.Process
+	// Addr is where clients connect without TLS, which the shipped configuration
+	// offers nobody: a crowd of clients need not share its machine with their
+	// handshakes.
+	Addr string
+	// TLSAddr is where browsers and others connect, and Roots what vouches for it.
+	TLSAddr   string
+	Roots     *x509.CertPool
+	Authority string // the same as a PEM file
+	dir       string
+	process   *child.Process
 }
 
-// NewProxy returns an nginx, not started, with so many workers and its files in
-// dir.
-func NewProxy(dir string, workers int) (*Proxy, error) {
-	port, err := child.FreePort()
+// ProxyConfig says how the shipped configuration is changed.
+type ProxyConfig struct {
+	Workers int
+	// Shutdown is how long old workers keep their streams after a reload.
+	Shutdown time.Duration
+}
+
+// NewProxy returns an nginx, not started, with its files in dir, for the pods.
+func NewProxy(dir string, c ProxyConfig, pods ...*Pod) (*Proxy, error) {
+	p := &Proxy{dir: dir}
+	redirect := ""
+	for _, address := range []*string{&p.Addr, &p.TLSAddr, &redirect} {
+		port, err := child.FreePort()
+		if err != nil {
+			return nil, err
+		}
+		*address = child.Address(port)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // workers are another user
+		return nil, err
+	}
+	files, roots, err := certtest.Write(dir, "127.0.0.1")
 	if err != nil {
 		return nil, err
 	}
-	return &Proxy{Addr: child.Address(port), dir: dir, workers: workers}, nil
+	p.Roots, p.Authority = roots, files.Authority
+	listen := "    listen " + p.TLSAddr + " ssl http2;\n"
+	return p, shipped.Write(dir, shipped.Site{
+		HTTP: redirect, HTTPS: p.TLSAddr, Pods: addresses(pods), CertFile: files.Cert, KeyFile: files.Key, FailTimeout: time.Second,
+		Change: map[string]string{
+			listen:                                       listen + "    listen " + p.Addr + " backlog=16384;\n",
+			"worker_processes auto;":                     fmt.Sprintf("worker_processes %d;", c.Workers),
+			"worker_shutdown_timeout 15m;":               fmt.Sprintf("worker_shutdown_timeout %dms;", c.Shutdown.Milliseconds()),
+			"worker_rlimit_nofile 131072;":               fmt.Sprintf("worker_rlimit_nofile %d;", descriptors),
+			"    worker_connections 65536;":              fmt.Sprintf("    worker_connections %d;", descriptors),
+			"access_log " + dir + "/access.log livemap;": "access_log off;",
+		},
+	})
 }
 
-var configuration = template.Must(template.New("nginx").Parse(`daemon off;
-worker_processes {{.Workers}};
-worker_rlimit_nofile 20000;
-worker_shutdown_timeout 3s;
-pid nginx.pid;
-error_log error.log warn;
-events { worker_connections 20000; }
-http {
-  access_log off;
-  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-  upstream pods {
-    zone pods 256k;
-    least_conn;
-{{- range .Pods}}
-    server {{.}} max_fails=1 fail_timeout=1s;
-{{- end}}
-  }
-  server {
-    listen {{.Addr}} backlog=16384 reuseport;
-    location / {
-      proxy_pass http://pods;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_set_header Host $host;
-      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-      proxy_buffering off;
-      proxy_connect_timeout 2s;
-      proxy_read_timeout 60s;
-      proxy_next_upstream error timeout http_503 non_idempotent;
-      proxy_intercept_errors on;
-      error_page 500 502 503 504 =200 @later;
-    }
-    location @later {
-      default_type text/event-stream;
-      add_header Cache-Control no-store;
-      return 200 "retry: 1000\nevent: goodbye\ndata: {\"reason\":\"overload\"}\n\n";
-    }
-  }
-}
-`))
+// descriptors is how many a worker may have here.
+const descriptors = 20_000
 
-// Configure writes the configuration for the given pods.
-func (p *Proxy) Configure(pods ...*Pod) error {
-	var out bytes.Buffer
-	addresses := make([]string, len(pods))
+func addresses(pods []*Pod) []string {
+	all := make([]string, len(pods))
 	for i, pod := range pods {
-		addresses[i] = pod.Addr
+		all[i] = pod.Addr
 	}
-	err := configuration.Execute(&out, struct {
-		Addr    string
-		Workers int
-		Pods    []string
-	}{p.Addr, p.workers, addresses})
-	if err != nil {
-		return err
+	return all
+}
+
+// SetPods changes which pods there are; the next Reload takes it over.
+func (p *Proxy) SetPods(pods ...*Pod) error { return shipped.WritePods(p.dir, addresses(pods)) }
+
+// program is nginx, which is not in everybody's path.
+func program() string {
+	if path, err := exec.LookPath("nginx"); err == nil {
+		return path
 	}
-	if err := os.MkdirAll(p.dir, 0o755); err != nil { //nolint:gosec // workers are another user
-		return err
-	}
-	return os.WriteFile(p.path("nginx.conf"), out.Bytes(), 0o600)
+	return "/usr/sbin/nginx"
 }
 
 func (p *Proxy) path(name string) string { return filepath.Join(p.dir, name) }
@@ -106,7 +102,8 @@ func (p *Proxy) path(name string) string { return filepath.Join(p.dir, name) }
 func (p *Proxy) Start(ctx context.Context) error {
 	var err error
 	// The master ends its workers; the kernel's SIGKILL would leave them.
-	p.process, err = child.Options{Orphaned: syscall.SIGTERM}.Start(p.path("nginx.log"), nginx, "-p", p.dir, "-c", "nginx.conf")
+	p.process, err = child.Options{Orphaned: syscall.SIGTERM}.Start(
+		p.path("nginx.log"), program(), "-e", p.path("error.log"), "-c", p.path("nginx.conf"), "-g", "daemon off;")
 	if err != nil {
 		return err
 	}
