@@ -51,6 +51,7 @@ type Hub struct {
 	rings    map[string]*ring // by ringName
 	views    int
 	ready    bool
+	arrived  time.Time // when the records being published came; zero: none are
 	progress broadcast // sent when positions advanced
 	scratch  []byte    // of publish: the frame being made
 	raw      []byte    // of publish: the binary id being made

@@ -19,10 +19,17 @@ type metrics struct {
 	historyReads    prometheus.Counter
 	historyFailures prometheus.Counter
 
+	delivery prometheus.Histogram
+
 	gaps   map[GapReason]prometheus.Counter
 	closes map[CloseReason]prometheus.Counter
 
 	collectors []prometheus.Collector
+}
+
+// deliveryBuckets are from what a few clients take to what nobody should wait for.
+var deliveryBuckets = []float64{
+	.00005, .0001, .00015, .0002, .0003, .0004, .0005, .00075, .001, .0015, .002, .003, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5,
 }
 
 func newMetrics() *metrics {
@@ -43,6 +50,10 @@ func newMetrics() *metrics {
 	m.pages = counter("pages_built_total", "Prefixes built that are pages of the history.")
 	m.historyReads = counter("history_reads_total", "Times that the history was read for clients from before the journals.")
 	m.historyFailures = counter("history_failures_total", "Times that the history could not be read.")
+	m.delivery = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Namespace: "livemap", Subsystem: "hub", Name: "delivery_seconds", Buckets: deliveryBuckets,
+		Help: "Time from the arrival of records in the hub until the last client of a shard that waited for them was sent them.",
+	})
 	gaps := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: "livemap", Subsystem: "hub", Name: "gaps_total", Help: "Gap events made, by reason.",
 	}, []string{"reason"})
@@ -55,7 +66,7 @@ func newMetrics() *metrics {
 	for _, r := range closeReasons {
 		m.closes[r] = closes.WithLabelValues(string(r))
 	}
-	m.collectors = append(m.collectors, gaps, closes)
+	m.collectors = append(m.collectors, m.delivery, gaps, closes)
 	return m
 }
 

@@ -22,9 +22,12 @@ type Record struct {
 // partition's offsets only grow. The error is ErrTooManyKeys or ErrIDTooLong;
 // records before the one at fault are published.
 func (h *Hub) Publish(records []Record) error {
+	arrived := time.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	now := time.Now().UnixMilli()
+	now := arrived.UnixMilli()
+	h.arrived = arrived
+	defer func() { h.arrived = time.Time{} }()
 	var err error
 	for i := range records {
 		if err = h.publish(&records[i], now); err != nil {

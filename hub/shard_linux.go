@@ -78,8 +78,14 @@ type mail struct {
 	mu       sync.Mutex
 	poller   *poll.Poller // nil: not running
 	arrivals []arrival
-	news     []*audience
+	news     []news
 	calls    []func()
+}
+
+// news says that a view has more.
+type news struct {
+	audience *audience
+	arrived  time.Time // when the first record of it came; zero: it is none
 }
 
 // post leaves something and wakes the loop.
@@ -93,14 +99,14 @@ func (s *shard) post(leave func(*mail)) {
 	}
 }
 
-// stir notes that a view has news. It is called under the ring's lock, once for
-// all records published together.
+// stir notes that a view has news. It is called by the sequencer, once for all
+// records published together.
 func (s *shard) stir(a *audience) {
 	s.mail.mu.Lock()
 	first := !a.stirred
 	if first {
 		a.stirred = true
-		s.mail.news = append(s.mail.news, a)
+		s.mail.news = append(s.mail.news, news{a, s.hub.arrived})
 	}
 	p := s.mail.poller
 	s.mail.mu.Unlock()
@@ -123,8 +129,8 @@ func (s *shard) take() *mail {
 	in.arrivals, out.arrivals = out.arrivals[:0], in.arrivals
 	in.news, out.news = out.news[:0], in.news
 	in.calls, out.calls = out.calls[:0], in.calls
-	for _, a := range out.news {
-		a.stirred = false
+	for _, n := range out.news {
+		n.audience.stirred = false
 	}
 	return out
 }
@@ -176,8 +182,11 @@ func (s *shard) read(p *poll.Poller) {
 	for _, call := range m.calls {
 		call()
 	}
-	for _, a := range m.news {
-		s.tell(a)
+	for _, n := range m.news {
+		s.tell(n.audience)
+		if !n.arrived.IsZero() {
+			s.hub.metrics.delivery.Observe(time.Since(n.arrived).Seconds())
+		}
 	}
 }
 
