@@ -22,6 +22,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -59,6 +60,7 @@ func runSwarm(args []string, stdout io.Writer) error {
 	address := f.String("address", "", "of the server, as IP:PORT")
 	path := f.String("path", "/", "of the stream")
 	clients := f.Int("clients", 1, "connections")
+	topic := f.String("topic", "", "that tokens permit, signed with the secret in "+trial.SecretVariable+"; empty: no tokens")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -66,7 +68,11 @@ func runSwarm(args []string, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("address: %w", err)
 	}
-	return swarm.Run(swarm.Config{Address: to, Path: *path, Clients: *clients}, int(os.Stdin.Fd()), stdout)
+	cfg := swarm.Config{Address: to, Path: *path, Clients: *clients, Topic: *topic}
+	if *topic != "" {
+		cfg.Secret = []byte(os.Getenv(trial.SecretVariable))
+	}
+	return swarm.Run(cfg, int(os.Stdin.Fd()), stdout)
 }
 
 func runPublish(ctx context.Context, args []string) (err error) {
@@ -111,6 +117,11 @@ func (s *settings) parse(args []string, stderr io.Writer) error {
 	f.Float64Var(&s.QuietRate, "quiet-rate", 5, "events a second")
 	f.DurationVar(&s.Overload, "overload", 4*time.Second, "time of overload that is measured; 0 for none")
 	f.Float64Var(&s.OverloadRate, "overload-rate", 100, "events a second")
+	f.Func("overload-more", "events a second that are tried besides where all of it is delivered, each more than the one before (default 125,150,200)", func(text string) (err error) {
+		s.OverloadMore, err = rates(text)
+		return err
+	})
+	f.IntVar(&s.HourEvents, "hour-events", 18_000, "events that a client of ours is given before memory is read the last time, in the first round: an hour at 5 a second; 0 for none")
 	f.IntVar(&s.Storm, "storm", 19_000, "clients that drop and come back at once; 0 for none")
 	f.BoolVar(&s.Pinned, "pinned", true, "server on core 0, all else on core 1")
 	f.BoolVar(&s.quick, "quick", false, "one short round with 200 clients: shows that it works, measures nothing")
@@ -121,11 +132,27 @@ func (s *settings) parse(args []string, stderr io.Writer) error {
 	if s.only != "" {
 		s.Only = strings.Split(s.only, ",")
 	}
+	if s.OverloadMore == nil {
+		s.OverloadMore = []float64{125, 150, 200}
+	}
 	if s.quick {
+		s.HourEvents, s.OverloadMore = 0, nil
 		s.Rounds, s.Clients, s.Storm = 1, 200, 200
 		s.Few, s.Settle, s.Quiet, s.Overload = time.Second, time.Second, 2*time.Second, time.Second
 	}
 	return nil
+}
+
+// rates reads numbers between commas.
+func rates(text string) (all []float64, err error) {
+	for part := range strings.SplitSeq(text, ",") {
+		r, err := strconv.ParseFloat(part, 64)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
 }
 
 func measure(ctx context.Context, args []string, stdout, stderr io.Writer) error {

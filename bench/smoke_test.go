@@ -43,7 +43,7 @@ func testConfig(t *testing.T) trial.Config {
 	return trial.Config{
 		Root: root, Self: self, Work: filepath.Join(root, ".cache", "bench-test"),
 		Rounds: 1, Clients: 50, Few: 400 * time.Millisecond, Quiet: time.Second, QuietRate: 20,
-		Overload: 500 * time.Millisecond, OverloadRate: 100, Storm: 60,
+		Overload: 500 * time.Millisecond, OverloadRate: 100, OverloadMore: []float64{200}, HourEvents: 2200, Storm: 60,
 		Logger: slog.New(slog.DiscardHandler),
 	}
 }
@@ -83,6 +83,15 @@ func TestEveryServerDelivers(t *testing.T) {
 			}
 			if r.Quiet.Delivered != r.Quiet.Offered || r.Quiet.Offered != 1000 {
 				t.Errorf("delivered %v of %v events, want 1000", r.Quiet.Delivered, r.Quiet.Offered)
+			}
+			if ours := name == "livemap" || name == "open"; ours != (r.SentP99 > 0) {
+				t.Errorf("sent within %v ms of the arrival", r.SentP99)
+			}
+			if more := r.Most.PerSecond() > 1.5*r.Overload.PerSecond(); name == "livemap" && !more {
+				t.Errorf("at most %v events a second, %v at half the offer", r.Most.PerSecond(), r.Overload.PerSecond())
+			}
+			if hour := name == "livemap"; hour != (r.HourKiB != 0) {
+				t.Errorf("after an hour's events: %v KiB", r.HourKiB)
 			}
 			if r.Quiet.P99 <= 0 || r.Overload.Delivered == 0 {
 				t.Errorf("something was not measured: %+v", r)

@@ -36,19 +36,17 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, permit *auth.Per
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	tenant, refused := s.limits.enter(s.clientOf(r), permit)
+	permission, refused := s.limits.enter(s.clientOf(r), permit)
 	if refused != "" {
 		s.shed(w, r, refused)
 		return
 	}
 	sub := s.subscription(q, keys, permit)
-	if tenant != nil {
-		sub.Permission = tenant
-	}
+	sub.Permission = permission
 	client, err := s.join(w, r, q, &sub)
 	if client == nil {
-		if tenant != nil {
-			tenant.Left()
+		if permission != nil {
+			permission.Left()
 		}
 		if err != nil {
 			s.notJoined(w, r, err)

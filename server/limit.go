@@ -134,19 +134,35 @@ func (l *limits) countsSubject(p *auth.Permit) bool {
 	return l.PerSubject > 0 && p != nil && p.Subject != ""
 }
 
+// revocable is what streams have in common that were opened with one token, where
+// nothing is counted.
+type revocable struct {
+	verifier *auth.Verifier
+	permit   *auth.Permit
+}
+
+// Revoked implements hub.Permission.
+func (r revocable) Revoked() bool { return r.verifier.Revoked(r.permit) }
+
+// Left implements hub.Permission.
+func (r revocable) Left() {}
+
 // enter counts a stream in. Left of what it returns counts it out and must be
 // called once; it is nil where the stream is refused for that reason, and where
 // there is nothing to count or to withdraw.
-func (l *limits) enter(address netip.Prefix, permit *auth.Permit) (*tenant, shedReason) {
+func (l *limits) enter(address netip.Prefix, permit *auth.Permit) (hub.Permission, shedReason) {
 	var who tenancy
 	if !permit.Anonymous() {
 		who.permit = permit
 	}
+	if l.PerAddress == 0 && !l.countsSubject(who.permit) {
+		if who.permit == nil {
+			return nil, ""
+		}
+		return revocable{l.verifier, permit}, ""
+	}
 	if l.PerAddress > 0 {
 		who.address, who.counted = address, true
-	}
-	if who == (tenancy{}) {
-		return nil, ""
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

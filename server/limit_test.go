@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"livemap/auth"
+	"livemap/hub"
 )
 
 const eventsPath = "/v1/events?topics=events"
@@ -318,11 +319,16 @@ func TestTenants(t *testing.T) {
 	if _, refused := l.enter(here, permit("bob")); refused != shedAddress {
 		t.Errorf("a third of an address: %q", refused)
 	}
-	for _, t := range []*tenant{first, second, third} {
+	for _, t := range []hub.Permission{first, second, third} {
 		t.Left()
 	}
 	if n := len(l.tenants) + len(l.addresses) + len(l.subjects); n != 0 {
 		t.Errorf("%d entries left", n)
+	}
+
+	free := newLimits(Limits{}, door.Verifier)
+	if a, _ := free.enter(here, al); a != (revocable{door.Verifier, al}) || len(free.tenants) > 0 {
+		t.Errorf("where nothing is counted: %v, %d tenants", a, len(free.tenants))
 	}
 
 	const tenants = 10_000

@@ -33,7 +33,9 @@ type column struct {
 var columns = []column{
 	{"KiB per client, idle", 2, func(r trial.Result) float64 { return r.IdleKiB }},
 	{"after events", 2, func(r trial.Result) float64 { return r.AfterKiB }},
+	{"after an hour's", 2, hour},
 	{"p99 ms, 100 clients", 2, few},
+	{"sent, p99 ms from arrival", 2, sent},
 	{"µs of CPU per event", 1, cpu},
 	{"p50 ms", 0, func(r trial.Result) float64 { return r.Quiet.P50 }},
 	{"p99 ms", 0, p99},
@@ -41,9 +43,14 @@ var columns = []column{
 	{"share %", 1, func(r trial.Result) float64 { return 100 * share(r) }},
 	{"p99 ms", 0, func(r trial.Result) float64 { return orNone(r.Overload.P99, r.Overload.Seconds) }},
 	{"CPU µs per event", 2, func(r trial.Result) float64 { return orNone(r.Overload.CPUMicros, r.Overload.Seconds) }},
+	{"most: events/s", 0, most},
+	{"of", 0, func(r trial.Result) float64 { return orNone(r.Most.Offered/r.Most.Seconds, r.Most.Seconds) }},
 }
 
-func memory(r trial.Result) float64   { return max(r.IdleKiB, r.AfterKiB) }
+func memory(r trial.Result) float64   { return max(r.IdleKiB, r.AfterKiB, r.HourKiB) }
+func hour(r trial.Result) float64     { return orNone(r.HourKiB, r.HourKiB) }
+func sent(r trial.Result) float64     { return orNone(r.SentP99, r.SentP99) }
+func most(r trial.Result) float64     { return orNone(r.Most.PerSecond(), r.Most.Seconds) }
 func cpu(r trial.Result) float64      { return r.Quiet.CPUMicros }
 func few(r trial.Result) float64      { return orNone(r.Few.P99, r.Few.Seconds) }
 func storm(r trial.Result) float64    { return orNone(r.Storm.CPUMicros, r.Storm.Seconds) }
@@ -121,7 +128,7 @@ func (r Report) faults(server string) string {
 			lost += int64(p.Offered-p.Delivered) + p.Again
 		}
 		lost += result.Overload.Missing
-		for _, p := range []trial.Phase{result.Few, result.Quiet, result.Overload} {
+		for _, p := range []trial.Phase{result.Few, result.Quiet, result.Overload} { // beyond it a gap may be due
 			again += p.Again
 			closed += p.Closed
 		}
@@ -165,8 +172,10 @@ func (r Report) Text() string {
 		b.WriteString("nothing pinned.\n")
 	}
 	b.WriteString("Memory is resident, of the server's processes, above what it was before its clients came. ")
-	fmt.Fprintf(&b, "CPU and latency at %g events/s for %v, overload at %g events/s × %d clients = %.0f/s offered for %v.\n\n",
+	fmt.Fprintf(&b, "CPU and latency at %g events/s for %v, overload at %g events/s × %d clients = %.0f/s offered for %v; ",
 		c.QuietRate, c.Quiet, c.OverloadRate, c.Clients, c.OverloadRate*float64(c.Clients), c.Overload)
+	fmt.Fprintf(&b, "who delivers all of it is then offered %v a client, for as long as it does. An hour's events are %d, a client of ours is sent them in round 1.\n\n",
+		c.OverloadMore, c.HourEvents)
 	b.WriteString(r.table())
 	b.WriteString(r.storms())
 	if ratios := r.ratios(); len(ratios) > 0 {

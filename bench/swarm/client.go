@@ -70,7 +70,8 @@ func (s *swarm) ready(c *client, e unix.EpollEvent) {
 			s.end(c)
 			return
 		}
-		if n, err := unix.Write(int(c.fd), s.request); err != nil || n < len(s.request) {
+		request := s.requestOf(e.Fd)
+		if n, err := unix.Write(int(c.fd), request); err != nil || n < len(request) {
 			s.end(c)
 			return
 		}

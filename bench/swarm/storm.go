@@ -3,6 +3,7 @@ package swarm
 import (
 	"bytes"
 	"fmt"
+	"time"
 )
 
 // maxWatched is how much of its stream the first client remembers: the newest
@@ -38,11 +39,10 @@ func lastID(stream []byte) []byte {
 // drop resets all connections; the loop then opens them again. They come back
 // with their id, and their numbers go on from where they were.
 func (s *swarm) drop() {
-	header := ""
+	s.lastID = ""
 	if id := lastID(s.tail); len(id) > 0 {
-		header = fmt.Sprintf("Last-Event-ID: %s\r\n", id)
+		s.lastID = fmt.Sprintf("Last-Event-ID: %s\r\n", id)
 	}
-	s.request = s.requestWith(header)
 	for i := range s.clients {
 		c := &s.clients[i]
 		if c.state == streaming {
@@ -54,6 +54,12 @@ func (s *swarm) drop() {
 	s.opened = 0
 }
 
-func (s *swarm) requestWith(header string) []byte {
-	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\n%s\r\n", s.cfg.Path, s.cfg.Address, header)
+// requestOf returns what client i asks, until the next call.
+func (s *swarm) requestOf(i int32) []byte {
+	s.request = fmt.Appendf(s.request[:0], "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\n%s", s.cfg.Path, s.cfg.Address, s.lastID)
+	if len(s.cfg.Secret) > 0 {
+		s.request = fmt.Appendf(s.request, "Authorization: Bearer %s\r\n", token(s.cfg.Secret, fmt.Sprintf("client-%d", i), s.cfg.Topic, time.Now()))
+	}
+	s.request = append(s.request, "\r\n"...)
+	return s.request
 }

@@ -38,6 +38,10 @@ type Config struct {
 	Address netip.AddrPort
 	Path    string // with query
 	Clients int
+	// Secret signs a token of its own for each client, which permits Topic; empty:
+	// they show none.
+	Secret []byte
+	Topic  string
 }
 
 // Commands that [Run] reads, one a line. It answers each with a Report as a line
@@ -70,7 +74,8 @@ type Report struct {
 
 type swarm struct {
 	cfg     Config
-	request []byte
+	lastID  string // header field with the id to go on from; empty: none
+	request []byte // the last that was made
 	poll    int
 	buffer  []byte
 	clients []client
@@ -101,7 +106,6 @@ func Run(cfg Config, in int, out io.Writer) error {
 		latency: hdrhistogram.New(1, maxLatency.Microseconds(), 3),
 		marked:  time.Now(),
 	}
-	s.request = s.requestWith("")
 	defer s.closeAll()
 	if err := unix.SetNonblock(in, true); err != nil {
 		return fmt.Errorf("commands: %w", err)

@@ -30,6 +30,8 @@ type Config struct {
 	QuietRate    float64       // events a second
 	Overload     time.Duration // of events at OverloadRate, measured; 0: none
 	OverloadRate float64       // events a second
+	OverloadMore []float64     // rates that are tried besides, one after the other, for as long as all is delivered
+	HourEvents   int           // events that a client of ours has been given before memory is read the last time; 0: none
 	Storm        int           // clients that drop and come back at once; 0: none
 
 	// Pinned puts the server on core 0 and all else on core 1.
@@ -69,6 +71,17 @@ func (c Config) Validate() error {
 	}
 	if c.QuietRate <= 0 || c.OverloadRate <= 0 {
 		bad("quiet-rate %v, overload-rate %v: must be above 0", c.QuietRate, c.OverloadRate)
+	}
+	last := c.OverloadRate
+	for _, r := range c.OverloadMore {
+		if r <= last {
+			bad("overload-more %v: each must be more than the one before, the first more than overload-rate", c.OverloadMore)
+			break
+		}
+		last = r
+	}
+	if c.HourEvents < 0 {
+		bad("hour-events %d: must not be below 0", c.HourEvents)
 	}
 	return errors.Join(errs...)
 }

@@ -35,6 +35,7 @@ type launch struct {
 	log  string // file for what it prints
 	core int    // -1: any
 	args []string
+	env  []string // besides this process's own
 	// prepare may connect pipes; nil: none.
 	prepare func(*exec.Cmd) error
 }
@@ -51,6 +52,7 @@ func start(l launch) (*process, error) {
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Env = append(os.Environ(), l.env...)
 	// A group of its own: workers end with their master.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if l.prepare != nil {

@@ -2,6 +2,7 @@ package trial
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net"
 	"net/netip"
@@ -21,6 +22,8 @@ const (
 	Floor Kind = "floor" // what one event a send can cost at the least
 	Peer  Kind = "peer"
 	Ours  Kind = "ours"
+	// Open is ours without tokens, for comparison.
+	Open Kind = "open"
 	// Accept takes clients and gives them nothing: what a storm costs at the
 	// least.
 	Accept Kind = "accept"
@@ -33,6 +36,7 @@ type Server struct {
 	Kind  Kind
 
 	path  string // of the stream, with query
+	topic string // that tokens must permit; empty: they are not asked for
 	build func(context.Context, Config) error
 	start func(context.Context, *stage) (address, target string, err error)
 }
@@ -51,7 +55,8 @@ func Servers() []Server {
 		goServer(Peer, "mercure", "Mercure 0.22 (Go library)", "/.well-known/mercure?topic=bench"),
 		goServer(Peer, "centrifuge", "Centrifuge 0.40 (Go library)", "/events?cf_connect=%7B%22id%22%3A1%2C%22connect%22%3A%7B%7D%7D"),
 		{Name: "nchan", Label: "Nchan of Debian (nginx)", Kind: Peer, path: "/events", build: fetchNchan, start: startNchan},
-		{Name: "livemap", Label: "livemap serve, through Kafka", Kind: Ours, path: "/v1/events?topics=" + oursTopic, build: buildOurs, start: startOurs},
+		{Name: "open", Label: "livemap serve, without tokens", Kind: Open, path: oursPath, build: buildOurs, start: startOurs("--anonymous")},
+		{Name: "livemap", Label: "livemap serve, a token each, through Kafka", Kind: Ours, path: oursPath, topic: oursTopic, build: buildOurs, start: startOurs()},
 	}
 }
 
@@ -70,6 +75,9 @@ type stage struct {
 	dir     string // emptied before each use
 	server  *process
 	another []*process // on the other core: the swarm's side
+	metrics string     // address of the server's metrics; empty: it has none
+	env     []string   // of the server and the swarm
+	topic   string     // that the swarm's tokens permit; empty: it shows none
 }
 
 func (s *stage) program(name string) string { return filepath.Join(s.cfg.Work, name) }
@@ -89,7 +97,7 @@ func (s *stage) run(ctx context.Context, p **process, name string, core int, add
 	if !s.cfg.Pinned {
 		core = -1
 	}
-	*p, err = start(launch{name: name, log: filepath.Join(s.dir, name+".log"), core: core, args: args})
+	*p, err = start(launch{name: name, log: filepath.Join(s.dir, name+".log"), core: core, args: args, env: s.env})
 	if err != nil {
 		return err
 	}
@@ -184,7 +192,14 @@ func startNchan(ctx context.Context, s *stage) (address, target string, err erro
 }
 
 // oursTopic is the topic of livemap.yaml.
-const oursTopic = "bench"
+const (
+	oursTopic = "bench"
+	oursPath  = "/v1/events?topics=" + oursTopic
+)
+
+// SecretVariable is the variable of the environment that holds the secret of
+// tokens, for livemap serve and for the swarm.
+const SecretVariable = "LIVEMAP_HS256_KEY"
 
 func buildOurs(ctx context.Context, c Config) error {
 	return command(ctx, c.Root, "env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-o", filepath.Join(c.Work, "livemap"), "./cmd/livemap")
@@ -192,7 +207,16 @@ func buildOurs(ctx context.Context, c Config) error {
 
 // startOurs starts the embedded log beside the swarm, and the server as it is
 // shipped, with its metrics.
-func startOurs(ctx context.Context, s *stage) (address, target string, err error) {
+func startOurs(args ...string) func(context.Context, *stage) (address, target string, err error) {
+	return func(ctx context.Context, s *stage) (address, target string, err error) {
+		if s.topic != "" {
+			s.env = []string{SecretVariable + "=" + rand.Text() + rand.Text()}
+		}
+		return s.startOurs(ctx, args)
+	}
+}
+
+func (s *stage) startOurs(ctx context.Context, args []string) (address, target string, err error) {
 	free, err := freePorts(3)
 	if err != nil {
 		return "", "", err
@@ -206,7 +230,8 @@ func startOurs(ctx context.Context, s *stage) (address, target string, err error
 		return "", "", err
 	}
 	settings := filepath.Join(s.cfg.Root, "bench", "servers", "livemap", "livemap.yaml")
-	err = s.begin(ctx, stream, livemap, "serve", "--kafka", log, "--listen", stream, "--admin-listen", admin, "--anonymous", "--config", settings)
+	s.metrics = admin
+	err = s.begin(ctx, stream, append([]string{livemap, "serve", "--kafka", log, "--listen", stream, "--admin-listen", admin, "--config", settings}, args...)...)
 	return stream, "kafka://" + log + "/" + oursTopic, err
 }
 

@@ -30,7 +30,8 @@ func (s *stage) gather(address, path string, clients int) (*crowd, error) {
 	}
 	p, err := start(launch{
 		name: "swarm", log: filepath.Join(s.dir, "swarm.log"), core: core,
-		args: []string{s.cfg.Self, "swarm", "-address", address, "-path", path, "-clients", strconv.Itoa(clients)},
+		args: []string{s.cfg.Self, "swarm", "-address", address, "-path", path, "-clients", strconv.Itoa(clients), "-topic", s.topic},
+		env:  s.env,
 		prepare: func(cmd *exec.Cmd) (err error) {
 			if c.commands, err = cmd.StdinPipe(); err != nil {
 				return err
