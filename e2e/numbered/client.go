@@ -231,13 +231,7 @@ func (c *Client) event(e *sse.Event) {
 	now := time.Now()
 	switch string(e.Name) {
 	case Topic:
-		partition, ok := number(e.Data, `"partition":`)
-		offset, ok2 := number(e.Data, `"offset":`)
-		n, ok3 := number(e.Data, `"value":{"n":`)
-		if !ok || !ok2 || !ok3 {
-			n = Aborted // whatever it is, it is none of ours
-		}
-		c.ledger.Record(int(partition), offset, n)
+		c.ledger.Event(e.Data)
 	case Board:
 		n, ok := number(e.Data, `"value":{"n":`)
 		if !ok {
@@ -273,13 +267,7 @@ func (c *Client) greeted(now time.Time) {
 
 // gap enters an announced gap. Needs c.mu.
 func (c *Client) gap(data []byte) {
-	g := Gap{Topic: text(data, `"topic":`), Partition: -1, Reason: text(data, `"reason":`), From: -1, To: -1, AtMost: -1}
-	if n, ok := number(data, `"partition":`); ok {
-		g.Partition = int(n)
-	}
-	g.From, _ = number(data, `"from":`)
-	g.To, _ = number(data, `"to":`)
-	g.AtMost, _ = number(data, `"at_most":`)
+	g := ParseGap(data)
 	g.Excused = c.config.MaxAge > 0 && c.away > c.config.MaxAge
 	c.ledger.Gap(g)
 }

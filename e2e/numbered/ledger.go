@@ -32,6 +32,29 @@ type Gap struct {
 	Excused   bool  // the client was away for longer than max_age
 }
 
+// Event enters the data of an event of Topic: an envelope.
+func (l *Ledger) Event(data []byte) {
+	partition, ok := number(data, `"partition":`)
+	offset, ok2 := number(data, `"offset":`)
+	n, ok3 := number(data, `"value":{"n":`)
+	if !ok || !ok2 || !ok3 {
+		n = Aborted // whatever it is, it is none of ours
+	}
+	l.Record(int(partition), offset, n)
+}
+
+// ParseGap reads the data of an event gap.
+func ParseGap(data []byte) Gap {
+	g := Gap{Topic: text(data, `"topic":`), Partition: -1, Reason: text(data, `"reason":`), From: -1, To: -1, AtMost: -1}
+	if n, ok := number(data, `"partition":`); ok {
+		g.Partition = int(n)
+	}
+	g.From, _ = number(data, `"from":`)
+	g.To, _ = number(data, `"to":`)
+	g.AtMost, _ = number(data, `"at_most":`)
+	return g
+}
+
 // Record enters a record of Topic.
 func (l *Ledger) Record(partition int, offset, n int64) {
 	if partition < 0 || partition > 1<<10 || n < 0 || n > maxNumber {

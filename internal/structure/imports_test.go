@@ -56,6 +56,7 @@ var rules = []rule{
 	{room: "e2e/stage", may: []string{"internal/child", "internal/certtest", "deploy/nginx"}, why: "processes and their addresses; what they do is for others to judge"},
 	{room: "e2e/numbered", may: []string{"feed", "kafka", "sse", "kafka/kafkatest"}, why: "never the hub: a judge that shares code with the accused shares its mistakes"},
 	{room: "e2e/faults", may: []string{"feed", "kafka", "kafka/kafkatest", "e2e/stage", "e2e/numbered"}, why: "whole processes judged from outside"},
+	{room: "e2e/clients", test: []string{"internal/child", "kafka", "e2e/stage", "e2e/numbered"}, why: "clients that others wrote, judged from outside"},
 	{room: "internal/structure", why: "it reads the repository, not the program"},
 	{room: "ci/gotest", why: "it reads what go test prints"},
 }
