@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -246,7 +247,9 @@ func (h *History) fetch(ctx context.Context, l *located, topic string, partition
 	}
 	req := kmsg.NewPtrFetchRequest()
 	req.MinBytes = 1
-	req.MaxBytes = maxBytes
+	// The partition's limit below is enough. The embedded log, where it stops for
+	// this one, forgets to say which transactions were aborted.
+	req.MaxBytes = math.MaxInt32
 	req.IsolationLevel = readCommitted
 	rt := kmsg.NewFetchRequestTopic()
 	rt.Topic, rt.TopicID = topic, l.id
