@@ -37,7 +37,7 @@ func (c *cluster) past(n int) {
 
 // forgetful is a pod whose journal holds next to nothing.
 func forgetful(c *Config) {
-	c.Hub.JournalBytes = 1 << 16
+	c.Hub.JournalBytes, c.Hub.HistoryBytes = 1<<16, 1<<16
 	c.Topics["events"] = TopicConfig{Kind: feed.Log, Recent: 5, MaxAge: time.Second}
 }
 
