@@ -6,6 +6,8 @@
 //	make bench ROUNDS=1 ONLY=floor,livemap
 //	go -C bench run . -quick          a look whether all of it works
 //
+//	go -C bench run . conformance     what ../conformance finds of all of them
+//
 // The same program is also the swarm and the publisher ("bench swarm", "bench
 // publish"), which it starts itself. Start at package trial for what is done,
 // report for what is made of it, servers for who takes part.
@@ -50,6 +52,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return runSwarm(args[1:], stdout)
 		case "publish":
 			return runPublish(ctx, args[1:])
+		case "put":
+			return runPut(ctx, args[1:])
+		case "conformance":
+			return runConformance(ctx, args[1:], stdout, stderr)
 		}
 	}
 	return measure(ctx, args, stdout, stderr)

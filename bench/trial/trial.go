@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 )
 
 // Build makes or fetches the programs of the servers that c wants.
@@ -50,6 +51,33 @@ func Run(ctx context.Context, c Config) ([]Result, error) {
 		}
 	}
 	return results, errors.Join(errs...)
+}
+
+// Running is a server that Together started.
+type Running struct {
+	Server
+	URL    string // of the stream
+	Target string // of publications, as publish.Open has it
+}
+
+// Together starts every server that c wants, all at once and on any core, and
+// stops them when use returns: to look at them, not to measure.
+func Together(ctx context.Context, c Config, use func([]Running) error) error {
+	c.Pinned = false
+	var all []Running
+	for _, server := range c.chosen() {
+		s := &stage{cfg: c, dir: filepath.Join(c.Work, "run-"+server.Name)}
+		defer s.stop()
+		if err := errors.Join(os.RemoveAll(s.dir), os.MkdirAll(s.dir, 0o777)); err != nil {
+			return err
+		}
+		address, target, err := server.start(ctx, s)
+		if err != nil {
+			return fmt.Errorf("start %s: %w", server.Name, err)
+		}
+		all = append(all, Running{server, "http://" + address + server.path, target})
+	}
+	return use(all)
 }
 
 // PerSecond is the rate of delivered events.

@@ -42,6 +42,8 @@ var rules = []rule{
 	{room: "loadtest", may: []string{"sse"}, why: "never the hub: a load test that shares code with its subject shares its mistakes"},
 
 	{room: "internal/certtest", why: "certificates for tests know nothing of who shows them"},
+	{room: "conformance", may: []string{"sse"}, test: []string{"server", "auth", "feed", "kafka", "kafka/embedded", "internal/certtest"}, why: "it judges servers from outside; a suite that knows ours would find ours right"},
+	{room: "conformance/run", may: []string{"conformance"}, why: "flags around the suite"},
 	{room: "server/proxyproto", why: "a header in front of HTTP knows nothing of what follows"},
 	{room: "server", may: slices.Concat(contracts, []string{"sse", "auth", "web", "hub", "kafka", "server/proxyproto"}), test: append([]string{"internal/certtest"}, logs...), why: "the HTTP edge brings Kafka and the hub together; it does not aggregate"},
 	{room: "aggregate/runner", may: slices.Concat(contracts, []string{"aggregate", "kafka", "orders/classification"}), test: append([]string{"orders/synthetic"}, logs...), why: "the I/O around the pure aggregate; it does not serve"},
@@ -78,7 +80,7 @@ var bans = []ban{
 	{path: "testing/...", except: []string{"kafka/kafkatest"}, why: "the program carries no test code"},
 	{path: "livemap/hub/...", except: []string{"hub/...", "server", "cmd/livemap"}, inTest: true, why: "loadtest and the others meet the hub over its socket"},
 	{path: "github.com/alecthomas/...", except: []string{"cmd/livemap"}, inTest: true, why: "only cmd reads flags, environment and configuration files"},
-	{path: "flag", except: []string{"cmd/livemap", "e2e/faults"}, why: "only commands read flags, environment and configuration files"},
+	{path: "flag", except: []string{"cmd/livemap", "e2e/faults", "conformance/run"}, why: "only commands read flags, environment and configuration files"},
 	{path: "unsafe", except: []string{"hub/internal/poll"}, why: "nothing here is worth it but a port to system calls"},
 	{path: "log", why: "a *slog.Logger is passed in"},
 }
