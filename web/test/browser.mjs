@@ -20,9 +20,11 @@ export function startBrowser(more = []) {
 /**
  * Opens a page of the origin and notes in `faults` every console error or
  * warning, exception, request to another host and violation of the policy.
+ * `browser` may also be a context; `prepare` is called before the page is loaded.
  */
-export async function openPage(browser, origin, path, [width, height], allow = () => false) {
-  const page = await browser.newPage({ viewport: { width, height }, deviceScaleFactor: 1, locale: 'en-US', timezoneId: 'UTC' });
+export async function openPage(browser, origin, path, [width, height], allow = () => false, prepare = async () => {}) {
+  const page = await browser.newPage('newContext' in browser ? { viewport: { width, height }, deviceScaleFactor: 1, locale: 'en-US', timezoneId: 'UTC' } : undefined);
+  await prepare(page);
   const faults = [];
   const fault = (text) => allow(text) || faults.push(text);
   page.on('console', (message) => {

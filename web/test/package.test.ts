@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startDevStream } from '../dev/server.mjs';
+import { startFake } from './fake/server.mjs';
 import { pack } from '../scripts/pack.mjs';
 
 const home = mkdtempSync(join(tmpdir(), 'livemap-package-'));
@@ -19,7 +19,7 @@ beforeAll(() => {
 afterAll(() => rmSync(home, { recursive: true }));
 
 it('streams in Node, and needs nothing else', async () => {
-  const server = await startDevStream();
+  const server = await startFake();
   try {
     writeFileSync(join(home, 'main.js'), `
       import { connect } from 'livemap-client';

@@ -1,10 +1,10 @@
 // The page in Chromium in every state that a stream can be in, driven by the
-// development stream. Needs no livemap.
+// fake server. Needs no livemap.
 //
 //   node --test test/states.mjs          (SHOTS=DIR keeps a picture of each)
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { startDevStream } from '../dev/server.mjs';
+import { startFake } from './fake/server.mjs';
 import { layoutFaults, openPage, picture, SIZES, startBrowser } from './browser.mjs';
 
 const shots = process.env.SHOTS;
@@ -16,7 +16,7 @@ after(() => browser?.close());
 
 /** Opens the page on a stream in the given mode, runs the check, and looks for faults. */
 async function inState(mode, check, { path = '/?test=1', size = SIZES.laptop, allow } = {}) {
-  const server = await startDevStream({ mode, rate: 200 });
+  const server = await startFake({ mode, rate: 200 });
   const { page, faults } = await openPage(browser, server.url, path, size, allow);
   try {
     await check(page, server);
@@ -70,7 +70,7 @@ describe('states', { concurrency: false }, () => {
       await badge(page, 'reconnecting');
       await badge(page, 'live');
       assert.equal(server.state.ids[0], '');
-      assert.match(server.state.ids[1], /^dev-\d+$/);
+      assert.match(server.state.ids[1], /^at-\d+$/);
     }, { allow: refused }));
 
   it('drain: goodbye, a countdown, and back', () =>
@@ -137,7 +137,7 @@ describe('states', { concurrency: false }, () => {
 });
 
 it('eight tabs share one connection', { timeout: 120_000 }, async () => {
-  const server = await startDevStream({ mode: 'live', rate: 50 });
+  const server = await startFake({ mode: 'live', rate: 50 });
   const context = await browser.newContext({ viewport: { width: 390, height: 844 } });
   try {
     for (let i = 0; i < 8; i++) {

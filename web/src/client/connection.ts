@@ -1,6 +1,6 @@
 import { Backoff, retryAfterMs } from './backoff.ts';
 import { Credentials } from './credentials.ts';
-import { LivemapError, troubleOf, type Trouble } from './errors.ts';
+import { troubleOf, type Trouble } from './errors.ts';
 import { Hearing } from './hearing.ts';
 import { streamParser } from './parser.ts';
 import { address, type Message, type Phase, type Query, type Sink, type Source, type Status, type Tokens } from './protocol.ts';
@@ -159,7 +159,8 @@ export class Connection implements Source {
     const parser = streamParser({
       event: (event) => {
         this.hearing.hear(event);
-        if (this.hearing.goodbye === undefined) this.live();
+        // Hello is only a word: a pod that is full says it, too, and then goodbye.
+        if (event.name !== 'hello' && this.hearing.goodbye === undefined) this.live();
       },
       retry: (ms) => this.backoff.retry(ms),
     });
@@ -220,7 +221,7 @@ export class Connection implements Source {
 
   private failed(error: unknown, url: string): void {
     const trouble = troubleOf(error, url);
-    if (trouble.code === 'version' || (trouble.code === 'too_large' && error instanceof LivemapError)) return this.finish('closed', trouble.code, trouble);
+    if (trouble.code === 'version' || trouble.code === 'too_large') return this.finish('closed', trouble.code, trouble);
     if (this.silent) return this.wait('silent', { code: 'silent', message: `${this.query.url} was silent for ${SILENT_HEARTBEATS} heartbeats; the stream is resumed on a new connection` });
     this.wait(error instanceof Error ? error.message : String(error), trouble);
   }

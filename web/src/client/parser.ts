@@ -1,4 +1,5 @@
 import { createParser } from 'eventsource-parser';
+import { LivemapError } from './errors.ts';
 
 /** One server-sent event. */
 export interface ServerEvent {
@@ -36,7 +37,7 @@ export function streamParser(sink: ParserSink): StreamParser {
     onRetry: (ms) => sink.retry(ms),
     onError: (error) => {
       // Unknown fields are to be ignored (WHATWG HTML, 9.2.6); only size ends the stream.
-      if (error.type === 'max-buffer-size-exceeded') throw error;
+      if (error.type === 'max-buffer-size-exceeded') throw new LivemapError('too_large', `an event has more than ${MAX_EVENT_CHARS} characters: this is no stream of livemap, or a record that is not for browsers`);
     },
   });
   return { feed: (chunk) => parser.feed(decoder.decode(chunk, { stream: true })) };

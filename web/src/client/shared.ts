@@ -49,7 +49,7 @@ class Seat implements Source {
   private lastId = '';
   private unanswered = 0;
   private timer: ReturnType<typeof setInterval> | undefined;
-  private readonly lock = holdLock();
+  private readonly life = live();
   private readonly hide = (event: PageTransitionEvent) => this.say({ do: event.persisted ? 'pause' : 'leave' });
   private readonly show = (event: PageTransitionEvent) => event.persisted && this.say({ do: 'go' });
 
@@ -65,7 +65,11 @@ class Seat implements Source {
     this.line = this.callShared(module, name) ?? this.callOwn(module, name);
     if (this.line === undefined) return false;
     this.unanswered = 0;
-    this.say({ do: 'join', query, asks: tokens !== undefined, ...(this.lock !== undefined && { lock: this.lock }), ...(lastId !== undefined && { lastId }) });
+    const { line } = this;
+    // The worker takes the lock for lost once it gets it: it must not hear of it before this tab has it.
+    void this.life.then((life) => {
+      line.say({ do: 'join', query, asks: tokens !== undefined, ...(life && { lock: life.name }), ...(lastId !== undefined && { lastId }) });
+    });
     if (lastId !== undefined) return true;
     addEventListener('pagehide', this.hide);
     addEventListener('pageshow', this.show);
@@ -92,6 +96,7 @@ class Seat implements Source {
     this.say({ do: 'leave' });
     this.line?.hangUp();
     this.line = undefined;
+    void this.life.then((life) => life?.end());
   }
 
   private callShared(module: string, name: string): Line | undefined {
@@ -165,12 +170,22 @@ class Seat implements Source {
   }
 }
 
-/** Takes a lock for the life of this tab, and returns its name. */
-function holdLock(): string | undefined {
+/** A lock that says that this tab lives. */
+interface Life {
+  readonly name: string;
+  end(): void;
+}
+
+/** Takes a lock, and resolves when it is held; undefined where there are no locks. */
+async function live(): Promise<Life | undefined> {
   if (!('locks' in navigator)) return undefined;
   const name = `livemap tab ${crypto.randomUUID()}`;
-  void navigator.locks.request(name, () => new Promise(() => {}));
-  return name;
+  let end!: () => void;
+  const over = new Promise<void>((resolve) => (end = resolve));
+  await new Promise<void>((held) => {
+    navigator.locks.request(name, () => (held(), over)).catch(() => held());
+  });
+  return { name, end };
 }
 
 /** Serves tabs, where this module runs as a worker that `joinShared` has started. */

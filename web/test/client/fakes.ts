@@ -8,9 +8,9 @@ export const problem = (status: number, title: string, detail?: string, headers:
 /** Lets everything happen that is due. */
 export const settle = () => vi.advanceTimersByTimeAsync(0);
 
-/** The beginning of a stream, from a server whose clock is a quarter second ahead. */
+/** The beginning of a stream that owes nothing, from a server whose clock is a quarter second ahead. */
 export const hello = () =>
-  `retry: 1000\nevent: hello\ndata: {"v":1,"heartbeat_ms":2000,"now":"${new Date(Date.now() + 250).toISOString()}","topics":[{"name":"metrics","kind":"state"},{"name":"shipments","kind":"log"}]}\n\n`;
+  `retry: 1000\nevent: hello\ndata: {"v":1,"heartbeat_ms":2000,"now":"${new Date(Date.now() + 250).toISOString()}","topics":[{"name":"metrics","kind":"state"},{"name":"shipments","kind":"log"}]}\n\nevent: heartbeat\ndata: {}\n\n`;
 
 /** A record of the state topic. */
 export const metrics = (orders: number, id: string, scope = 'world') => `event: metrics\ndata: {"scope":"${scope}","orders":${orders}}\nid: ${id}\n\n`;

@@ -1,4 +1,4 @@
-// Made-up but plausible records for the development stream. Not the synthetic
+// Made-up but plausible records for the fake server. Not the synthetic
 // shop world of package orders: only what is needed to look at the page.
 
 const CITIES = [
