@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -296,6 +297,21 @@ func (c *Client) Reconnects() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.counts.Reconnects
+}
+
+// Last returns the highest number that the client has received of a partition;
+// -1: none.
+func (c *Client) Last(partition int) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ledger.account(partition).last
+}
+
+// Gaps returns the gaps that the client was told of.
+func (c *Client) Gaps() []Gap {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.ledger.gaps)
 }
 
 // At says whether the client has come to the end of the truth.

@@ -34,6 +34,7 @@ const boardKeys = 8
 type ProducerConfig struct {
 	Kafka      kafka.Config
 	Partitions int           // of Topic
+	First      int64         // number of each partition to begin with
 	Every      time.Duration // between two transactions
 	Seed       uint64
 }
@@ -62,9 +63,9 @@ type Producer struct {
 
 // NewProducer returns a producer; it does not connect.
 func NewProducer(c ProducerConfig) *Producer {
-	p := &Producer{config: c, next: make([]int64, c.Partitions), random: rand.New(rand.NewPCG(c.Seed, 1))}
+	p := &Producer{config: c, next: make([]int64, c.Partitions), board: c.First, random: rand.New(rand.NewPCG(c.Seed, 1))}
 	for i := range c.Partitions {
-		p.keys = append(p.keys, kafkatest.KeyOf(i, c.Partitions))
+		p.keys, p.next[i] = append(p.keys, kafkatest.KeyOf(i, c.Partitions)), c.First
 	}
 	return p
 }
