@@ -4,6 +4,7 @@
 //
 //	make bench                        three rounds, about eleven minutes
 //	make bench ROUNDS=1 ONLY=floor,livemap
+//	go -C bench run . past            a crowd that comes back from the past while others listen
 //	go -C bench run . -quick          a look whether all of it works
 //
 //	go -C bench run . conformance     what ../conformance finds of all of them
@@ -56,6 +57,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return runPut(ctx, args[1:])
 		case "conformance":
 			return runConformance(ctx, args[1:], stdout, stderr)
+		case "past":
+			return runPast(ctx, args[1:], stdout, stderr)
 		}
 	}
 	return measure(ctx, args, stdout, stderr)
@@ -66,6 +69,8 @@ func runSwarm(args []string, stdout io.Writer) error {
 	address := f.String("address", "", "of the server, as IP:PORT")
 	path := f.String("path", "/", "of the stream")
 	clients := f.Int("clients", 1, "connections")
+	since := f.Int64("since", 0, "when the past begins that is asked for, in milliseconds since the epoch")
+	spread := f.Int64("spread", 0, "milliseconds over which the clients are spread; 0: they ask for no past")
 	topic := f.String("topic", "", "that tokens permit, signed with the secret in "+trial.SecretVariable+"; empty: no tokens")
 	if err := f.Parse(args); err != nil {
 		return err
@@ -74,7 +79,7 @@ func runSwarm(args []string, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("address: %w", err)
 	}
-	cfg := swarm.Config{Address: to, Path: *path, Clients: *clients, Topic: *topic}
+	cfg := swarm.Config{Address: to, Path: *path, Clients: *clients, Topic: *topic, Since: *since, Spread: *spread}
 	if *topic != "" {
 		cfg.Secret = []byte(os.Getenv(trial.SecretVariable))
 	}
@@ -100,6 +105,40 @@ func runPublish(ctx context.Context, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, target.Close()) }()
 	return publish.Run(ctx, p, target)
+}
+
+// runPast measures what a crowd from the past does to those who listen.
+func runPast(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	c := trial.Config{Logger: slog.New(slog.NewTextHandler(stderr, nil))}
+	var p trial.PastConfig
+	f := flag.NewFlagSet("past", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.StringVar(&c.Root, "root", "..", "folder of the repository")
+	f.IntVar(&p.Live, "live", 1000, "clients that listen")
+	f.IntVar(&p.Crowd, "crowd", 15_000, "clients that come at once, each from a place of its own in the past")
+	f.IntVar(&p.Records, "records", 500, "records of 200 bytes that the past holds")
+	f.DurationVar(&p.Quiet, "quiet", 10*time.Second, "time of the listeners alone")
+	f.BoolVar(&c.Pinned, "pinned", true, "server on core 0, all else on core 1")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	var err error
+	if c.Self, err = os.Executable(); err != nil {
+		return err
+	}
+	if c.Root, err = filepath.Abs(c.Root); err != nil {
+		return err
+	}
+	c.Work = filepath.Join(c.Root, ".cache", "bench")
+	r, err := trial.RunPast(ctx, c, p)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "past live=%d crowd=%d back=%d seconds=%.1f events=%d missing=%d again=%d rss_mib=%.0f\n",
+		p.Live, p.Crowd, r.Back, r.Seconds, r.Got, r.Missing+r.Storm.Missing, r.Again+r.Storm.Again, r.RSSMiB)
+	fmt.Fprintf(stdout, "past quiet_p99_ms=%.1f storm_p99_ms=%.1f quiet_sent_p99_ms=%.1f storm_sent_p99_ms=%.1f\n",
+		r.Live.P99, r.Storm.P99, r.QuietMs, r.StormMs)
+	return nil
 }
 
 // settings are the flags of a measurement.

@@ -15,8 +15,12 @@
 // not sockets, a goroutine walks the same cursor ([Client.Serve]) and bytes leave
 // through a [Sink].
 //
-// The package knows no Kafka: records come in by Publish. It never looks inside
-// a value.
+// What a client is owed is found, in this order, in its ring (resume in walker.go),
+// in the journals and tables of the topics (plan.go), and in the [History] behind
+// those, in pages (page.go, catchup.go; spans of time: span.go).
+//
+// The package knows no Kafka: records come in by Publish, older ones by History.
+// It never looks inside a value.
 package hub
 
 import (
@@ -56,7 +60,7 @@ type Hub struct {
 	scratch  []byte    // of publish: the frame being made
 	raw      []byte    // of publish: the binary id being made
 
-	past     *past // nil: nothing is known but what the journals hold
+	past     *past // nil: nothing is known but what the journals hold; its lock is taken last
 	builders builders
 	prefixes *prefixes
 	clients  clients

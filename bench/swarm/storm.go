@@ -56,7 +56,12 @@ func (s *swarm) drop() {
 
 // requestOf returns what client i asks, until the next call.
 func (s *swarm) requestOf(i int32) []byte {
-	s.request = fmt.Appendf(s.request[:0], "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\n%s", s.cfg.Path, s.cfg.Address, s.lastID)
+	past := ""
+	if s.cfg.Spread > 0 { // scattered, so that neighbours in time do not come one after the other
+		at := s.cfg.Since + int64(i)*7919%s.cfg.Spread
+		past = "&since=" + time.UnixMilli(at).UTC().Format("2006-01-02T15:04:05.000Z")
+	}
+	s.request = fmt.Appendf(s.request[:0], "GET %s%s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\n%s", s.cfg.Path, past, s.cfg.Address, s.lastID)
 	if len(s.cfg.Secret) > 0 {
 		s.request = fmt.Appendf(s.request, "Authorization: Bearer %s\r\n", token(s.cfg.Secret, fmt.Sprintf("client-%d", i), s.cfg.Topic, time.Now()))
 	}

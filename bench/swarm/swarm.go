@@ -42,6 +42,9 @@ type Config struct {
 	// they show none.
 	Secret []byte
 	Topic  string
+	// Spread: every client asks for the past from a time of its own, from Since on
+	// over so many milliseconds; 0: none does.
+	Since, Spread int64
 }
 
 // Commands that [Run] reads, one a line. It answers each with a Report as a line
@@ -63,6 +66,7 @@ type Report struct {
 	Again     int64 `json:"again"`   // events that a client saw before, or too late
 
 	Newest  int64   `json:"newest"`  // highest number that any client saw
+	Least   int64   `json:"least"`   // of the newest that each client that is served saw, the lowest
 	Bytes   int64   `json:"bytes"`   // of bodies, as they came over the wire
 	Seconds float64 `json:"seconds"` // since the last Mark
 
@@ -181,12 +185,23 @@ func (s *swarm) obey(in int, out *bufio.Writer) (more bool, err error) {
 func (s *swarm) look() Report {
 	r := s.report
 	r.Seconds = time.Since(s.marked).Seconds()
+	r.Least = s.least()
 	if s.latency.TotalCount() > 0 {
 		r.P50 = float64(s.latency.ValueAtPercentile(50)) / 1000
 		r.P99 = float64(s.latency.ValueAtPercentile(99)) / 1000
 		r.Max = float64(s.latency.Max()) / 1000
 	}
 	return r
+}
+
+func (s *swarm) least() int64 {
+	least := s.report.Newest
+	for i := range s.clients {
+		if s.clients[i].state == streaming {
+			least = min(least, s.clients[i].newest)
+		}
+	}
+	return least
 }
 
 func (s *swarm) mark() {

@@ -78,6 +78,9 @@ type stage struct {
 	metrics string     // address of the server's metrics; empty: it has none
 	env     []string   // of the server and the swarm
 	topic   string     // that the swarm's tokens permit; empty: it shows none
+
+	settings      string // file; empty: ours as shipped
+	since, spread int64  // milliseconds: from when swarms ask for the past; 0: they do not
 }
 
 func (s *stage) program(name string) string { return filepath.Join(s.cfg.Work, name) }
@@ -229,7 +232,10 @@ func (s *stage) startOurs(ctx context.Context, args []string) (address, target s
 	if err := publish.CreateTopic(ctx, log, oursTopic); err != nil {
 		return "", "", err
 	}
-	settings := filepath.Join(s.cfg.Root, "bench", "servers", "livemap", "livemap.yaml")
+	settings := s.settings
+	if settings == "" {
+		settings = filepath.Join(s.cfg.Root, "bench", "servers", "livemap", "livemap.yaml")
+	}
 	s.metrics = admin
 	err = s.begin(ctx, stream, append([]string{livemap, "serve", "--kafka", log, "--listen", stream, "--admin-listen", admin, "--config", settings}, args...)...)
 	return stream, "kafka://" + log + "/" + oursTopic, err

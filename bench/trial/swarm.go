@@ -30,8 +30,9 @@ func (s *stage) gather(address, path string, clients int) (*crowd, error) {
 	}
 	p, err := start(launch{
 		name: "swarm", log: filepath.Join(s.dir, "swarm.log"), core: core,
-		args: []string{s.cfg.Self, "swarm", "-address", address, "-path", path, "-clients", strconv.Itoa(clients), "-topic", s.topic},
-		env:  s.env,
+		args: []string{s.cfg.Self, "swarm", "-address", address, "-path", path, "-clients", strconv.Itoa(clients), "-topic", s.topic,
+			"-since", strconv.FormatInt(s.since, 10), "-spread", strconv.FormatInt(s.spread, 10)},
+		env: s.env,
 		prepare: func(cmd *exec.Cmd) (err error) {
 			if c.commands, err = cmd.StdinPipe(); err != nil {
 				return err
