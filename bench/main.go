@@ -117,7 +117,8 @@ func runPast(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	f.IntVar(&p.Live, "live", 1000, "clients that listen")
 	f.IntVar(&p.Crowd, "crowd", 15_000, "clients that come at once, each from a place of its own in the past")
 	f.IntVar(&p.Records, "records", 500, "records of 200 bytes that the past holds")
-	f.DurationVar(&p.Quiet, "quiet", 10*time.Second, "time of the listeners alone")
+	f.DurationVar(&p.Quiet, "quiet", 10*time.Second, "time before the crowd is cut off")
+	f.DurationVar(&p.Remembered, "remembered", 5*time.Second, "age of records that the pod forgets")
 	f.BoolVar(&c.Pinned, "pinned", true, "server on core 0, all else on core 1")
 	if err := f.Parse(args); err != nil {
 		return err

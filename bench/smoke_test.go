@@ -102,3 +102,18 @@ func TestEveryServerDelivers(t *testing.T) {
 		t.Error("ours is not measured")
 	}
 }
+
+// A crowd from the past is given all that it is owed, and those who listen miss
+// nothing meanwhile.
+func TestPast(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Work += "-past"
+	p := trial.PastConfig{Live: 10, Crowd: 60, Records: 600, Quiet: time.Second, Remembered: 2 * time.Second}
+	r, err := trial.RunPast(t.Context(), cfg, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Back != p.Crowd || r.Missing+r.Again+r.Live.Missing+r.Storm.Missing+r.Storm.Again != 0 || r.Got < int64(p.Crowd*p.Records/10) {
+		t.Errorf("got %+v", r)
+	}
+}

@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"slices"
+	"time"
 
 	"livemap/feed"
 )
@@ -24,10 +25,11 @@ const notInRing = 0
 
 // Limits of a page.
 const (
-	pageShare    = 192      // of all prefixes together a page is the 192nd part, at least
-	leastPage    = 64 << 10 // bytes
-	maxPageScan  = 4 << 20  // bytes of records looked at for one page, wanted or not
-	maxPageReads = 64       // pieces looked at for one page
+	pageShare    = 192         // of all prefixes together a page is the 192nd part, at least
+	leastPage    = 64 << 10    // bytes
+	maxPageScan  = 4 << 20     // bytes of records looked at for one page, wanted or not
+	maxPageReads = 64          // pieces looked at for one page
+	maxPageTime  = time.Second // beyond, a page is as long as it is
 )
 
 // pageBytes returns about how large a page becomes where prefixes have limit
@@ -121,7 +123,7 @@ func (h *Hub) fill(ctx context.Context, p *plan) error {
 	for i, t := range p.start {
 		end[i] = idTopic{name: t.name, uuid: t.uuid, next: slices.Clone(t.next)}
 	}
-	f := filler{past: h.past, plan: p, share: h.pageSize / len(p.reaches), scan: maxPageScan, reads: maxPageReads}
+	f := filler{late: time.Now().Add(maxPageTime), past: h.past, plan: p, share: h.pageSize / len(p.reaches), scan: maxPageScan, reads: maxPageReads}
 	f.frame = idEncoding.EncodedLen(idHeadBytes+h.idBytes(p.view)) + itemOverhead
 	var failed error
 	moved := false
@@ -173,13 +175,14 @@ type filler struct {
 	frame int // bytes of a frame beside its record
 	scan  int // bytes of records that may still be looked at
 	reads int // pieces that may still be looked at
+	late  time.Time
 }
 
 // reach takes what the page has room for, and returns how far that goes. The
 // error says why it is nothing.
 func (f *filler) reach(ctx context.Context, r *reach) (int64, error) {
 	at, room := r.from, f.share
-	for at < r.to && room > 0 && f.scan > 0 && f.reads > 0 {
+	for at < r.to && room > 0 && f.scan > 0 && f.reads > 0 && (at == r.from || time.Now().Before(f.late)) {
 		piece, err := f.past.at(ctx, r.shelfKey, at)
 		f.reads--
 		switch {

@@ -17,6 +17,9 @@ type PastConfig struct {
 	Crowd   int // clients that come at once, each from a place of its own in the past
 	Records int // that the past holds, and the pod has forgotten
 	Quiet   time.Duration
+	// Remembered is how long the pod remembers records; a client that is further
+	// behind when it is live has missed something.
+	Remembered time.Duration
 }
 
 // Past is what happened when a crowd came back from the past: with ids, or asking
@@ -37,16 +40,13 @@ type Past struct {
 // pastRate is how many events a second the live are sent.
 const pastRate = 5
 
-// remembered is how long the pod remembers records, and a client may be lapped.
-const remembered = 5 * time.Second
-
 // RunPast builds livemap and measures it.
 func RunPast(ctx context.Context, c Config, p PastConfig) (past Past, err error) {
 	c.Only = []string{"open"}
 	if err := Build(ctx, c); err != nil {
 		return past, err
 	}
-	err = perform(ctx, c, pastServer, 1, func(run *performance) (err error) {
+	err = perform(ctx, c, pastServer(p), 1, func(run *performance) (err error) {
 		past, err = run.past(ctx, p)
 		return err
 	})
@@ -54,14 +54,16 @@ func RunPast(ctx context.Context, c Config, p PastConfig) (past Past, err error)
 }
 
 // pastServer is ours with a topic that the pod soon forgets.
-var pastServer = Server{Name: "past", Kind: Open, path: oursPath, start: func(ctx context.Context, s *stage) (address, target string, err error) {
-	s.settings = filepath.Join(s.dir, "livemap.yaml")
-	text := "topics:\n  " + oursTopic + ": {kind: log, recent: 0, max_age: " + remembered.String() + "}\n"
-	if err := os.WriteFile(s.settings, []byte(text), 0o644); err != nil {
-		return "", "", err
-	}
-	return s.startOurs(ctx, []string{"--anonymous"})
-}}
+func pastServer(p PastConfig) Server {
+	return Server{Name: "past", Kind: Open, path: oursPath, start: func(ctx context.Context, s *stage) (address, target string, err error) {
+		s.settings = filepath.Join(s.dir, "livemap.yaml")
+		text := "topics:\n  " + oursTopic + ": {kind: log, recent: 0, max_age: " + p.Remembered.String() + "}\n"
+		if err := os.WriteFile(s.settings, []byte(text), 0o644); err != nil {
+			return "", "", err
+		}
+		return s.startOurs(ctx, []string{"--anonymous"})
+	}}
+}
 
 func (p *performance) past(ctx context.Context, cfg PastConfig) (out Past, err error) {
 	begun := time.Now()
@@ -75,7 +77,7 @@ func (p *performance) past(ctx context.Context, cfg PastConfig) (out Past, err e
 	if err != nil {
 		return out, fmt.Errorf("the past: %w", err)
 	}
-	if err := sleep(ctx, remembered); err != nil {
+	if err := sleep(ctx, cfg.Remembered); err != nil {
 		return out, err
 	}
 	live, err := p.gather(p.address, p.path, cfg.Live)
