@@ -22,12 +22,13 @@ type inputs struct {
 	lastWindow     orders.Time // end of the last window that holds an order
 }
 
-// prepare writes the inputs beside the purchases themselves.
+// prepare writes the inputs beside the purchases themselves, of those orders
+// that are wanted.
 //
 // The deliveries are what the purchases lack and the replay makes up: where an
 // order goes from and to, and its mass. The oracle needs them as input; it takes
 // no figure from them.
-func prepare(t *testing.T) inputs {
+func prepare(t *testing.T, wanted func(*orders.Order) bool) inputs {
 	t.Helper()
 	dir, err := filepath.Abs(t.TempDir())
 	if err != nil {
@@ -39,6 +40,9 @@ func prepare(t *testing.T) inputs {
 		rows := csv.NewWriter(w)
 		err := rows.Write([]string{"basket", "household", "country", "from_lat", "from_lon", "to_lat", "to_lon", "mass_g"})
 		eachOrder(t, nil, func(o *orders.Order) {
+			if !wanted(o) {
+				return
+			}
 			last = max(last, o.At)
 			err = errors.Join(err, rows.Write([]string{
 				o.ID, o.Shopper, o.To.Country, degrees(o.From.Lat), degrees(o.From.Lon), degrees(o.To.Lat), degrees(o.To.Lon),

@@ -37,8 +37,8 @@ func TestJourney(t *testing.T) {
 	if testing.Short() {
 		t.Skip("minutes of real purchases")
 	}
-	in := prepare(t)
-	expected := expect(t, in.deliveries)
+	in := prepare(t, func(*orders.Order) bool { return true })
+	expected := expect(t, journeyDir, in.deliveries)
 	for _, c := range []struct {
 		name    string
 		log     func(*testing.T) kafka.Config
@@ -57,7 +57,7 @@ func TestJourney(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), caseLimit)
 			defer cancel()
 			log := c.log(t)
-			makeTopics(ctx, t, log)
+			makeTopics(ctx, t, log, partitions)
 			c.produce(ctx, t, log)
 			seen := aggregate(ctx, t, log, in, killMoments(c.kills, c.seed))
 			agree(t, expected, seen)
@@ -86,7 +86,7 @@ func realKafka(t *testing.T) kafka.Config {
 
 // makeTopics makes the input with its partitions; all others are livemap's to
 // make, but a reader that begins before them would only wait.
-func makeTopics(ctx context.Context, t *testing.T, c kafka.Config) {
+func makeTopics(ctx context.Context, t *testing.T, c kafka.Config, partitions int32) {
 	t.Helper()
 	if err := kafka.WaitReady(ctx, c); err != nil {
 		t.Fatal(err)
@@ -155,7 +155,7 @@ func aggregate(ctx context.Context, t *testing.T, c kafka.Config, in inputs, kil
 		return start(t, "aggregate", "--kafka", c.Brokers[0], "--instance", "e2e", "--total-since", replayStart,
 			"--disorder", disorder.String(), "--classification", "file://"+in.classification)
 	}
-	r := follow(t, c)
+	r := follow(t, c, "")
 	p := run()
 	for _, moment := range kills {
 		r.awaitWindow(ctx, t, moment)

@@ -1,12 +1,14 @@
 """An independent opinion on livemap's figures: DuckDB over the same Parquet.
 
     oracle.py expect  --journey DIR --deliveries FILE.csv --start TIME --speed K --to FILE.duckdb
+    oracle.py slice   --journey DIR --deliveries FILE.csv --to DIR
     oracle.py compare --expected FILE.duckdb --seen DIR [--until TIME]
 
 `expect` computes every window, total and trending list (expected.sql). `compare`
 holds against them what a reader of the topics saw (compare.sql): DIR has
 windows.ndjson, history.ndjson, trending.ndjson and shipments.ndjson. It prints
-what it compared and the first differences, and exits 1 if there is one.
+what it compared and the first differences, and exits 1 if there is one. `slice`
+makes a folder of purchases of those that have a delivery.
 
 Nothing here uses livemap's code. The deliveries (which household is where) are
 input data that the purchases lack: see expected.sql.
@@ -54,6 +56,14 @@ def expect(args):
     return 0
 
 
+def cut(args):
+    with duckdb.connect() as db:
+        db.execute(f"COPY (FROM read_parquet('{args.journey / 'transactions.parquet'}') SEMI JOIN read_csv('{args.deliveries}') d ON basket_id = d.basket) "
+                   f"TO '{args.to / 'transactions.parquet'}' (FORMAT parquet)")
+        db.execute(f"COPY (FROM read_parquet('{args.journey / 'products.parquet'}')) TO '{args.to / 'products.parquet'}' (FORMAT parquet)")
+    return 0
+
+
 def check(db, what, rows):
     n = count(db, f"({rows})")
     if n:
@@ -98,6 +108,11 @@ def main(argv):
     e.add_argument("--speed", type=int, required=True)
     e.add_argument("--to", required=True)
     e.set_defaults(run=expect)
+    s = commands.add_parser("slice")
+    s.add_argument("--journey", type=Path, required=True)
+    s.add_argument("--deliveries", type=Path, required=True)
+    s.add_argument("--to", type=Path, required=True)
+    s.set_defaults(run=cut)
     c = commands.add_parser("compare")
     c.add_argument("--expected", required=True)
     c.add_argument("--seen", type=Path, required=True)

@@ -34,12 +34,12 @@ func oracle(t *testing.T, args ...string) (int, []byte) {
 	return 0, out
 }
 
-// expect has the oracle compute every figure of the purchases, and returns the
-// path of what it computed.
-func expect(t *testing.T, deliveries string) string {
+// expect has the oracle compute every figure of the purchases in a folder, and
+// returns the path of what it computed.
+func expect(t *testing.T, purchases, deliveries string) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "expected.duckdb")
-	code, out := oracle(t, "expect", "--journey", journeyDir, "--deliveries", deliveries,
+	code, out := oracle(t, "expect", "--journey", purchases, "--deliveries", deliveries,
 		"--start", replayStart, "--speed", strconv.Itoa(replaySpeed), "--to", to)
 	t.Logf("%s", out)
 	if code != 0 {

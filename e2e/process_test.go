@@ -38,10 +38,11 @@ func buildAndRun(m *testing.M) int {
 // stopLimit is how long a process may take to end after SIGTERM.
 const stopLimit = 20 * time.Second
 
-// process is a livemap command that runs beside the test. What it prints is
-// shown if the test fails.
+// process is a command that runs beside the test. What it prints is shown if
+// the test fails.
 type process struct {
 	t     *testing.T
+	name  string
 	cmd   *exec.Cmd
 	out   bytes.Buffer // read once exited is closed
 	ended chan struct{}
@@ -51,10 +52,16 @@ type process struct {
 // start runs livemap with the given arguments until the test ends.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command(livemap, args...), ended: make(chan struct{})}
+	return launch(t, "livemap "+args[0], exec.Command(livemap, args...))
+}
+
+// launch runs a command until the test ends.
+func launch(t *testing.T, name string, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{t: t, name: name, cmd: cmd, ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 	if err := p.cmd.Start(); err != nil {
-		t.Fatalf("start livemap %s: %v", args[0], err)
+		t.Fatalf("start %s: %v", name, err)
 	}
 	go func() {
 		p.err = p.cmd.Wait()
@@ -63,11 +70,11 @@ func start(t *testing.T, args ...string) *process {
 	t.Cleanup(func() {
 		p.signal(syscall.SIGTERM)
 		if !p.within(stopLimit) {
-			t.Errorf("livemap %s did not end within %s of SIGTERM", args[0], stopLimit)
+			t.Errorf("%s did not end within %s of SIGTERM", name, stopLimit)
 			p.kill()
 		}
 		if t.Failed() {
-			t.Logf("livemap %s printed:\n%s", args[0], lastLines(p.out.Bytes(), 60))
+			t.Logf("%s printed:\n%s", name, lastLines(p.out.Bytes(), 60))
 		}
 	})
 	return p
@@ -92,10 +99,10 @@ func (p *process) finish(ctx context.Context) {
 	select {
 	case <-p.ended:
 		if p.err != nil {
-			p.t.Fatalf("livemap %s: %v", p.cmd.Args[1], p.err)
+			p.t.Fatalf("%s: %v", p.name, p.err)
 		}
 	case <-ctx.Done():
-		p.t.Fatalf("livemap %s has not ended: %v", p.cmd.Args[1], ctx.Err())
+		p.t.Fatalf("%s has not ended: %v", p.name, ctx.Err())
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -30,8 +32,9 @@ var outputs = []kafka.TailTopic{
 // they are written: trending is compacted, so what is not read in time is gone.
 // It writes TOPIC.ndjson for the oracle, each value as it is.
 type reading struct {
-	dir  string
-	stop func() // ends the reading and closes the files
+	dir    string
+	prefix string // of the topics, as the Flink job can put one before their names
+	stop   func() // ends the reading and closes the files
 
 	mu      sync.Mutex
 	moved   chan struct{}          // closed and replaced when something below changes; guarded by mu
@@ -41,13 +44,15 @@ type reading struct {
 	err     error                  // why it ended, unless asked to; guarded by mu
 }
 
-// follow begins to read.
-func follow(t *testing.T, c kafka.Config) *reading {
+// follow begins to read the output topics whose names begin with prefix.
+func follow(t *testing.T, c kafka.Config, prefix string) *reading {
 	t.Helper()
-	r := &reading{dir: t.TempDir(), moved: make(chan struct{}), next: map[string]int64{}, records: map[string]int{}, last: map[string]orders.Time{}}
+	r := &reading{dir: t.TempDir(), prefix: prefix, moved: make(chan struct{}), next: map[string]int64{}, records: map[string]int{}, last: map[string]orders.Time{}}
 	files := map[string]*bufio.Writer{}
 	var closers []func() error
-	for _, topic := range outputs {
+	topics := slices.Clone(outputs)
+	for i, topic := range outputs {
+		topics[i].Name = prefix + topic.Name
 		f, err := os.Create(filepath.Join(r.dir, topic.Name+".ndjson"))
 		if err != nil {
 			t.Fatal(err)
@@ -55,7 +60,7 @@ func follow(t *testing.T, c kafka.Config) *reading {
 		files[topic.Name] = bufio.NewWriterSize(f, 1<<20)
 		closers = append(closers, files[topic.Name].Flush, f.Close)
 	}
-	tail, err := kafka.NewTail(kafka.TailConfig{Config: c, Topics: outputs})
+	tail, err := kafka.NewTail(kafka.TailConfig{Config: c, Topics: topics})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,17 +92,17 @@ func (r *reading) take(files map[string]*bufio.Writer, e kafka.Event) error {
 	case kafka.Skipped:
 		return fmt.Errorf("%s skipped offsets %d to %d", e.Topic, e.From, e.To)
 	case kafka.Records:
-		last := orders.Time(0)
+		last, topic := orders.Time(0), strings.TrimPrefix(e.Topic, r.prefix)
 		for _, rec := range e.Records {
-			fmt.Fprintf(files[e.Topic], "{\"key\":%q,\"value\":%s}\n", rec.Key, rec.Value)
+			fmt.Fprintf(files[topic], "{\"key\":%q,\"value\":%s}\n", rec.Key, rec.Value)
 			if end, ok := worldEnd(rec.Value); ok {
 				last = max(last, end)
 			}
 		}
 		r.update(func() {
-			r.next[e.Topic] = e.Next
-			r.records[e.Topic] += len(e.Records)
-			r.last[e.Topic] = max(r.last[e.Topic], last)
+			r.next[topic] = e.Next
+			r.records[topic] += len(e.Records)
+			r.last[topic] = max(r.last[topic], last)
 		})
 	}
 	return nil
@@ -157,7 +162,7 @@ func (r *reading) finish(ctx context.Context, t *testing.T, c kafka.Config) {
 	t.Helper()
 	for _, topic := range outputs {
 		n := 0
-		next, err := kafka.ReadState(ctx, c, topic.Name, func(kafka.Record) error { n++; return nil })
+		next, err := kafka.ReadState(ctx, c, r.prefix+topic.Name, func(kafka.Record) error { n++; return nil })
 		if err != nil {
 			t.Fatal(err)
 		}

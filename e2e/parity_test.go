@@ -1,0 +1,177 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"livemap/feed"
+	"livemap/kafka"
+	"livemap/kafka/kafkatest"
+	"livemap/orders"
+	"livemap/orders/journey"
+)
+
+const (
+	// flinkPrefix begins the names of the topics that the Flink job writes beside
+	// those of livemap aggregate.
+	flinkPrefix = "flink."
+	// flinkHeap bounds the heap of the job's JVM.
+	flinkHeap = "600m"
+	// parityLimit bounds one case.
+	parityLimit = 8 * time.Minute
+
+	// The purchases that fit CI: the first of the year, and from everyShop on
+	// those of one shop only, so that all other partitions fall silent.
+	slice     = 60_000
+	everyShop = 40_000
+)
+
+// TestParity runs the Go aggregator and the Flink job over the same orders on
+// real Kafka and holds them against the oracle and against each other.
+func TestParity(t *testing.T) {
+	if testing.Short() {
+		t.Skip("minutes of two engines")
+	}
+	t.Run("purchases with silent partitions", func(t *testing.T) {
+		t.Parallel()
+		parityOfPurchases(t)
+	})
+	t.Run("seeded disorder in one partition", func(t *testing.T) {
+		t.Parallel()
+		parityOfDisorder(t)
+	})
+}
+
+// parityOfPurchases: real purchases on four partitions, of which three end long
+// before the fourth, arriving out of order within the disorder.
+func parityOfPurchases(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), parityLimit)
+	defer cancel()
+	log := kafkatest.Start(t)
+	makeTopics(ctx, t, log, partitions)
+	in := prepareSlice(t)
+	send(ctx, t, log, func(produce func(key, value []byte)) {
+		in.each(t, &journey.Shuffle{Within: disorder, Seed: 7}, func(o *orders.Order) {
+			produce([]byte(o.Shop), orders.AppendJSON(nil, o))
+		})
+	})
+	ofGo, ofFlink := runBoth(ctx, t, log, in.lastWindow, "--total-since", replayStart, "--disorder", disorder.String(),
+		"--classification", "file://"+in.classification)
+	expected := in.expect(t)
+	agree(t, expected, ofGo)
+	agree(t, expected, ofFlink)
+	if code, out := oracle(t, "compare", "--expected", expected, "--seen", plantCent(t, ofFlink)); code != 1 {
+		t.Errorf("a planted cent went unnoticed: exit code %d, %s", code, out)
+	}
+	same(t, ofGo, ofFlink, in.lastWindow, minWindows)
+}
+
+// runBoth runs both engines with the same flags until the windows of both have
+// reached last, and returns where the readings of their outputs lie.
+func runBoth(ctx context.Context, t *testing.T, c kafka.Config, last orders.Time, flags ...string) (ofGo, ofFlink string) {
+	t.Helper()
+	inGo, inFlink := follow(t, c, ""), follow(t, c, flinkPrefix)
+	flags = append([]string{"--kafka", c.Brokers[0]}, flags...)
+	flink := startFlink(t, append([]string{"--topic-prefix", flinkPrefix}, flags...)...)
+	start(t, append([]string{"aggregate"}, flags...)...)
+	inGo.awaitWindow(ctx, t, last)
+	t.Logf("the Go aggregator has reached %s", last)
+	inFlink.awaitWindowOf(ctx, t, last, flink)
+	t.Logf("the Flink job has reached %s", last)
+	inGo.finish(ctx, t, c)
+	inFlink.finish(ctx, t, c)
+	return inGo.dir, inFlink.dir
+}
+
+// startFlink runs the job in a JVM of its own until the test ends.
+func startFlink(t *testing.T, flags ...string) *process {
+	t.Helper()
+	cmd := exec.Command("../flink/run", flags...)
+	cmd.Env = append(os.Environ(), "LIVEMAP_FLINK_HEAP="+flinkHeap, "LIVEMAP_FLINK_STATE="+t.TempDir())
+	return launch(t, "flink/run", cmd)
+}
+
+// awaitWindowOf is awaitWindow, but notices when the process that should write
+// the windows has ended.
+func (r *reading) awaitWindowOf(ctx context.Context, t *testing.T, end orders.Time, p *process) {
+	t.Helper()
+	alive, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-p.ended:
+			cancel(context.Canceled)
+		case <-alive.Done():
+		}
+	}()
+	r.awaitWindow(alive, t, end)
+}
+
+// send hands a producer to fill and waits until all of it is in Kafka.
+func send(ctx context.Context, t *testing.T, c kafka.Config, fill func(produce func(key, value []byte))) {
+	t.Helper()
+	p, err := kafka.NewProducer(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	fill(func(key, value []byte) {
+		if err := p.Produce(ctx, kafka.Record{Topic: feed.TopicOrders, Key: key, Value: value}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if err := p.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sliceInputs are a part of the purchases.
+type sliceInputs struct {
+	inputs
+	dir string // with the Parquet files of just these purchases
+	ids map[string]bool
+}
+
+// prepareSlice chooses the purchases and writes the oracle's inputs for them.
+func prepareSlice(t *testing.T) sliceInputs {
+	t.Helper()
+	dir, err := filepath.Abs(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := sliceInputs{dir: dir, ids: map[string]bool{}}
+	shop, n := "", 0
+	eachOrder(t, nil, func(o *orders.Order) {
+		if n++; n == 1 {
+			shop = o.Shop
+		}
+		if n <= everyShop || n <= slice && o.Shop == shop {
+			in.ids[o.ID] = true
+		}
+	})
+	in.inputs = prepare(t, func(o *orders.Order) bool { return in.ids[o.ID] })
+	code, out := oracle(t, "slice", "--journey", journeyDir, "--deliveries", in.deliveries, "--to", dir)
+	if code != 0 {
+		t.Fatalf("oracle slice: %s", out)
+	}
+	return in
+}
+
+// each visits the chosen orders as they arrive.
+func (in sliceInputs) each(t *testing.T, shuffle *journey.Shuffle, visit func(*orders.Order)) {
+	t.Helper()
+	eachOrder(t, shuffle, func(o *orders.Order) {
+		if in.ids[o.ID] {
+			visit(o)
+		}
+	})
+}
+
+func (in sliceInputs) expect(t *testing.T) string {
+	t.Helper()
+	return expect(t, in.dir, in.deliveries)
+}

@@ -1,0 +1,144 @@
+package livemap.flink;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Properties;
+import java.util.TreeMap;
+import org.apache.flink.api.common.eventtime.WatermarkStrategy;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.api.connector.source.util.ratelimit.RateLimiterStrategy;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.PipelineOptions;
+import org.apache.flink.connector.datagen.source.DataGeneratorSource;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.table.api.StatementSet;
+import org.apache.flink.table.api.TableResult;
+import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
+
+/**
+ * Runs the job: makes the topics that are missing, fills in job.sql, and waits for the end unless it is told
+ * otherwise (-Dlivemap.detached=true). Exit codes: 0 ended or handed over, 1 failed while running, 2 wrong
+ * settings. A statement that fails is never passed over.
+ */
+public final class Job {
+    private static final double TICKS_PER_SECOND = 10;
+    private static final String DETACHED = "livemap.detached";
+
+    private Job() {}
+
+    public static void main(String[] args) {
+        Map<String, String> flink = new TreeMap<>();
+        JobSettings settings;
+        try {
+            settings = JobSettings.parse(args, flink);
+        } catch (IllegalArgumentException e) {
+            System.err.println(e.getMessage());
+            System.exit(2);
+            return;
+        }
+        try {
+            run(settings, flink);
+        } catch (Exception e) {
+            e.printStackTrace();
+            System.exit(1);
+        }
+        System.exit(0); // Flink leaves threads behind
+    }
+
+    private static void run(JobSettings settings, Map<String, String> flink) throws Exception {
+        Topics.ensure(settings);
+        boolean detached = Boolean.parseBoolean(flink.remove(DETACHED));
+        Configuration conf = new Configuration();
+        defaults().forEach(conf::setString);
+        flink.forEach(conf::setString);
+        conf.set(PipelineOptions.GLOBAL_JOB_PARAMETERS, settings.asJobParameters());
+        StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment(conf);
+        TableResult result = submit(env, settings);
+        System.out.println("livemap: job " + result.getJobClient().orElseThrow().getJobID() + " runs");
+        if (!detached) {
+            result.await();
+        }
+    }
+
+    /** What -D does not say. A checkpoint a second is what the exactly-once topics wait for. */
+    private static Map<String, String> defaults() {
+        return Map.of(
+                "pipeline.name", "livemap",
+                "execution.checkpointing.interval", "1 s",
+                "execution.checkpointing.externalized-checkpoint-retention", "RETAIN_ON_CANCELLATION",
+                "state.backend.type", "hashmap",
+                "restart-strategy.type", "exponential-delay",
+                "restart-strategy.exponential-delay.max-backoff", "10 s",
+                "restart-strategy.exponential-delay.attempts-before-reset-backoff", "20",
+                "pipeline.object-reuse", "true",
+                "table.exec.state.ttl", "0");
+    }
+
+    private static TableResult submit(StreamExecutionEnvironment env, JobSettings settings) throws IOException {
+        StreamTableEnvironment tables = StreamTableEnvironment.create(env);
+        tables.createTemporarySystemFunction("DECODE", Decode.class);
+        tables.createTemporarySystemFunction("FIGURES", Figures.class);
+        DataStream<Long> ticks = env.fromSource(
+                new DataGeneratorSource<>(n -> n, Long.MAX_VALUE, RateLimiterStrategy.perSecond(TICKS_PER_SECOND), Types.LONG),
+                WatermarkStrategy.noWatermarks(), "ticks").setParallelism(1).uid("ticks");
+        tables.createTemporaryView("ticks", ticks);
+        StatementSet inserts = tables.createStatementSet();
+        for (String statement : statements(fill(script(), settings))) {
+            if (statement.toUpperCase(Locale.ROOT).startsWith("INSERT")) {
+                inserts.addInsertSql(statement);
+            } else {
+                tables.executeSql(statement);
+            }
+        }
+        return inserts.execute();
+    }
+
+    private static String script() throws IOException {
+        try (InputStream in = Job.class.getResourceAsStream("/job.sql")) {
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        }
+    }
+
+    private static String fill(String script, JobSettings settings) {
+        Properties kafka = settings.properties();
+        List<String> options = new ArrayList<>();
+        for (String name : kafka.stringPropertyNames()) {
+            options.add("'properties." + quoted(name) + "' = '" + quoted(kafka.getProperty(name)) + "'");
+        }
+        return script.replace("${kafka}", String.join(", ", options)).replace("${prefix}", settings.get("topic-prefix"));
+    }
+
+    private static String quoted(String s) {
+        return s.replace("'", "''");
+    }
+
+    /** Splits a script at its semicolons, those in quotes and comments aside. */
+    static List<String> statements(String script) {
+        List<String> list = new ArrayList<>();
+        StringBuilder b = new StringBuilder();
+        boolean quotes = false;
+        for (int i = 0; i < script.length(); i++) {
+            char c = script.charAt(i);
+            if (!quotes && script.startsWith("--", i)) {
+                i = script.indexOf('\n', i);
+                b.append('\n');
+            } else if (!quotes && c == ';') {
+                list.add(b.toString().strip());
+                b.setLength(0);
+            } else {
+                quotes ^= c == '\'';
+                b.append(c);
+            }
+        }
+        if (!b.toString().isBlank()) {
+            list.add(b.toString().strip());
+        }
+        return list;
+    }
+}
