@@ -1,6 +1,6 @@
 -- What livemap must say of a year of real purchases, computed from the files
 -- themselves. Variables: transactions, products (Parquet), deliveries (CSV),
--- start_ms, speed, carbon_factor. All times are milliseconds since the epoch, all money cents.
+-- start_ms, speed, carbon_factor. figures.sql makes windows and totals of it. All times are milliseconds since the epoch, all money cents.
 
 -- Where things go is an input: the data has no places, livemap's replay gives
 -- each household and store one by a hash. The deliveries are what the replay
@@ -42,31 +42,6 @@ FROM (
 CREATE TABLE scoped AS
 SELECT unnest(['world', 'country/' || h.country]) AS scope, b.*, d.distance_m, d.carbon_g
 FROM baskets b JOIN households h USING (household) JOIN hauls d USING (basket);
-
--- An order at 12:00:07.250 is in the sixty windows that end at 12:00:08 to
--- 12:01:07: a window is [window_end - 60 s, window_end).
-CREATE TABLE windows AS
-WITH seconds AS (
-  SELECT scope, at_ms // 1000 AS second, household, count(*) AS orders, sum(cents) AS cents, sum(distance_m) AS distance_m, sum(carbon_g) AS carbon_g
-  FROM scoped GROUP BY ALL
-), shoppers AS (
-  SELECT scope, (second + step) * 1000 AS window_end, household,
-    sum(orders) AS orders, sum(cents) AS cents, sum(distance_m) AS distance_m, sum(carbon_g) AS carbon_g
-  FROM seconds, range(1, 61) AS steps(step) GROUP BY ALL
-)
-SELECT scope, window_end, sum(orders)::BIGINT AS orders, sum(cents)::BIGINT AS sales, count(*) AS shoppers,
-  sum(distance_m)::BIGINT AS distance_m, sum(carbon_g)::BIGINT AS carbon_g
-FROM shoppers GROUP BY ALL;
-
--- Totals at the end of every second that had an order; they hold until the next.
-CREATE TABLE totals AS
-SELECT scope, (second + 1) * 1000 AS since_end,
-  (sum(orders) OVER so_far)::BIGINT AS orders, (sum(cents) OVER so_far)::BIGINT AS sales,
-  (sum(distance_m) OVER so_far)::BIGINT AS distance_m, (sum(carbon_g) OVER so_far)::BIGINT AS carbon_g
-FROM (
-  SELECT scope, at_ms // 1000 AS second, count(*) AS orders, sum(cents) AS cents, sum(distance_m) AS distance_m, sum(carbon_g) AS carbon_g
-  FROM scoped GROUP BY ALL)
-WINDOW so_far AS (PARTITION BY scope ORDER BY second);
 
 -- Trending: units of the last five and sixty minutes at every whole minute.
 CREATE TABLE minutes AS

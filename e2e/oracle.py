@@ -1,14 +1,16 @@
 """An independent opinion on livemap's figures: DuckDB over the same Parquet.
 
     oracle.py expect  --journey DIR --deliveries FILE.csv --start TIME --speed K --to FILE.duckdb
+    oracle.py disorder --orders FILE.csv --lines FILE.csv --rates FILE.csv --products FILE.parquet --start TIME
+                      --disorder-ms N --lateness-ms N --to FILE.duckdb
     oracle.py slice   --journey DIR --deliveries FILE.csv --to DIR
     oracle.py compare --expected FILE.duckdb --seen DIR [--until TIME]
 
-`expect` computes every window, total and trending list (expected.sql). `compare`
+`expect` computes every window, total and trending list (expected.sql, figures.sql). `compare`
 holds against them what a reader of the topics saw (compare.sql): DIR has
 windows.ndjson, history.ndjson, trending.ndjson and shipments.ndjson. It prints
-what it compared and the first differences, and exits 1 if there is one. `slice`
-makes a folder of purchases of those that have a delivery.
+what it compared and the first differences, and exits 1 if there is one. `disorder`
+is `expect` for orders that are not purchases (disorder.sql). `slice` makes a folder of purchases of those that have a delivery.
 
 Nothing here uses livemap's code. The deliveries (which household is where) are
 input data that the purchases lack: see expected.sql.
@@ -44,6 +46,7 @@ def expect(args):
         run(db, "expected.sql",
             transactions=str(args.journey / "transactions.parquet"), products=str(args.journey / "products.parquet"),
             deliveries=str(args.deliveries), start_ms=milliseconds(args.start), speed=args.speed, carbon_factor=CARBON_FACTOR)
+        run(db, "figures.sql")
         db.execute("CREATE TABLE parameters AS SELECT ?::BIGINT AS start_ms", [milliseconds(args.start)])
         # The join above is only right if the inputs fit each other.
         check(db, "baskets whose lines differ in time", "FROM baskets WHERE spread <> 0")
@@ -53,6 +56,18 @@ def expect(args):
               "FROM baskets b JOIN deliveries d USING (basket) WHERE b.household <> d.household")
         check(db, "households in two places", "FROM households WHERE places <> 1")
         print(f"expected: {count(db, 'baskets')} orders, {count(db, 'windows')} windows, {count(db, 'trending')} trending items")
+    return 0
+
+
+def disorder(args):
+    with duckdb.connect(args.to) as db:
+        run(db, "disorder.sql", carbon_factor=CARBON_FACTOR, disorder_ms=args.disorder_ms, lateness_ms=args.lateness_ms,
+            **{name: str(getattr(args, name)) for name in ("orders", "lines", "rates", "products")})
+        run(db, "figures.sql")
+        db.execute("CREATE TABLE parameters AS SELECT ?::BIGINT AS start_ms", [milliseconds(args.start)])
+        check(db, "orders that come more than twice", "SELECT id FROM sent GROUP BY id HAVING count(*) > 2")
+        verdicts = db.execute("SELECT verdict, count(*) FROM judged GROUP BY verdict ORDER BY verdict").fetchall()
+        print(f"expected: {verdicts}, {count(db, 'windows')} windows, {count(db, 'trending')} trending items")
     return 0
 
 
@@ -108,6 +123,14 @@ def main(argv):
     e.add_argument("--speed", type=int, required=True)
     e.add_argument("--to", required=True)
     e.set_defaults(run=expect)
+    d = commands.add_parser("disorder")
+    for name in ("orders", "lines", "rates", "products"):
+        d.add_argument(f"--{name}", type=Path, required=True)
+    d.add_argument("--start", required=True)
+    d.add_argument("--disorder-ms", type=int, required=True)
+    d.add_argument("--lateness-ms", type=int, required=True)
+    d.add_argument("--to", required=True)
+    d.set_defaults(run=disorder)
     s = commands.add_parser("slice")
     s.add_argument("--journey", type=Path, required=True)
     s.add_argument("--deliveries", type=Path, required=True)

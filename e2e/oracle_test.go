@@ -53,10 +53,11 @@ var comparedWindows = regexp.MustCompile(`compared (\d+) windows`)
 // minWindows is how many windows a comparison must cover to be worth its name.
 const minWindows = 20_000
 
-// agree compares what was read with what is expected.
-func agree(t *testing.T, expected, seen string) {
+// agree compares what was read with what is expected; more are further flags of
+// the oracle.
+func agree(t *testing.T, expected, seen string, more ...string) {
 	t.Helper()
-	code, out := oracle(t, "compare", "--expected", expected, "--seen", seen)
+	code, out := oracle(t, append([]string{"compare", "--expected", expected, "--seen", seen}, more...)...)
 	t.Logf("%s", out)
 	m := comparedWindows.FindSubmatch(out)
 	if code != 0 || m == nil {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,8 +28,8 @@ const (
 
 	// The purchases that fit CI: the first of the year, and from everyShop on
 	// those of one shop only, so that all other partitions fall silent.
-	slice     = 60_000
-	everyShop = 40_000
+	slice     = 24_000
+	everyShop = 15_000
 )
 
 // TestParity runs the Go aggregator and the Flink job over the same orders on
@@ -76,7 +78,7 @@ func runBoth(ctx context.Context, t *testing.T, c kafka.Config, last orders.Time
 	t.Helper()
 	inGo, inFlink := follow(t, c, ""), follow(t, c, flinkPrefix)
 	flags = append([]string{"--kafka", c.Brokers[0]}, flags...)
-	flink := startFlink(t, append([]string{"--topic-prefix", flinkPrefix}, flags...)...)
+	flink := startFlink(t, t.TempDir(), flags...)
 	start(t, append([]string{"aggregate"}, flags...)...)
 	inGo.awaitWindow(ctx, t, last)
 	t.Logf("the Go aggregator has reached %s", last)
@@ -87,12 +89,47 @@ func runBoth(ctx context.Context, t *testing.T, c kafka.Config, last orders.Time
 	return inGo.dir, inFlink.dir
 }
 
-// startFlink runs the job in a JVM of its own until the test ends.
-func startFlink(t *testing.T, flags ...string) *process {
+// startFlink runs the job in a JVM of its own until the test ends. Its
+// checkpoints lie below state; if there are any, it goes on from the newest.
+func startFlink(t *testing.T, state string, flags ...string) *process {
 	t.Helper()
-	cmd := exec.Command("../flink/run", flags...)
-	cmd.Env = append(os.Environ(), "LIVEMAP_FLINK_HEAP="+flinkHeap, "LIVEMAP_FLINK_STATE="+t.TempDir())
+	if newestCheckpoint(t, state) > 0 {
+		flags = append([]string{"--resume"}, flags...)
+	}
+	cmd := exec.Command("../flink/run", append(flags, "--topic-prefix", flinkPrefix)...)
+	cmd.Env = append(os.Environ(), "LIVEMAP_FLINK_HEAP="+flinkHeap, "LIVEMAP_FLINK_STATE="+state)
 	return launch(t, "flink/run", cmd)
+}
+
+// newestCheckpoint returns the number of the newest whole checkpoint, 0 if there
+// is none.
+func newestCheckpoint(t *testing.T, state string) int {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(state, "checkpoints", "*", "chk-*", "_metadata"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	newest := 0
+	for _, f := range found {
+		n, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(filepath.Dir(f)), "chk-"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		newest = max(newest, n)
+	}
+	return newest
+}
+
+// awaitCheckpoint waits for a checkpoint that was begun after now.
+func awaitCheckpoint(ctx context.Context, t *testing.T, state string) {
+	t.Helper()
+	for after := newestCheckpoint(t, state) + 1; newestCheckpoint(t, state) <= after; {
+		select {
+		case <-time.After(50 * time.Millisecond): // the file system tells nobody
+		case <-ctx.Done():
+			t.Fatalf("no checkpoint after number %d: %v", after, ctx.Err())
+		}
+	}
 }
 
 // awaitWindowOf is awaitWindow, but notices when the process that should write

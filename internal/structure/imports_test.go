@@ -60,6 +60,7 @@ var rules = []rule{
 	{room: "e2e/faults", may: []string{"feed", "kafka", "kafka/kafkatest", "e2e/stage", "e2e/numbered"}, why: "whole processes judged from outside"},
 	{room: "e2e/clients", test: []string{"internal/child", "kafka", "e2e/stage", "e2e/numbered"}, why: "clients that others wrote, judged from outside"},
 	{room: "e2e/broken", test: []string{"feed", "kafka", "kafka/kafkatest", "e2e/stage", "e2e/numbered"}, why: "a cluster and a pod, judged from outside"},
+	{room: "flink/demo", may: []string{"internal/child", "kafka", "kafka/kafkatest"}, why: "it starts processes; what they do is theirs"},
 	{room: "internal/structure", why: "it reads the repository, not the program"},
 	{room: "ci/gotest", why: "it reads what go test prints"},
 }

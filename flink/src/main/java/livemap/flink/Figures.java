@@ -21,6 +21,8 @@ import org.apache.flink.table.api.dataview.MapView;
 import org.apache.flink.table.functions.FunctionContext;
 import org.apache.flink.table.functions.ProcessTableFunction;
 import org.apache.flink.types.Row;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The process table function that judges orders and adds them up: what SQL cannot say. Its input are decoded
@@ -29,6 +31,9 @@ import org.apache.flink.types.Row;
  */
 @FunctionHint(output = @DataTypeHint("ROW<topic STRING, k BYTES, v BYTES, ts TIMESTAMP_LTZ(3), h MAP<STRING, BYTES>>"))
 public final class Figures extends ProcessTableFunction<Row> {
+    private static final Logger LOG = LoggerFactory.getLogger(Figures.class);
+    private static final long TELL_FROM = 2000; // milliseconds behind that are worth a line
+
     private static final int MAX_DEAD_BYTES = 64 << 10; // of a dead record's value, and of its key
     private static final int MAX_DETAIL_BYTES = 512;
     private static final int MAX_LATE_BYTES = 64 << 10; // of a late record's key, and of all its headers
@@ -38,6 +43,8 @@ public final class Figures extends ProcessTableFunction<Row> {
     private transient Catalogue catalogue;
     private transient Heads heads;
     private transient long dead;
+    private transient long handled; // records since this task started
+    private transient long behindSince; // wall clock of the first record of a backlog, 0: caught up
 
     @Override
     public void open(FunctionContext context) throws Exception {
@@ -78,7 +85,13 @@ public final class Figures extends ProcessTableFunction<Row> {
         byte[] entry = input.getFieldAs(1);
         if (entry == null) {
             tick(journal, snapshot);
-        } else if (entry[0] == Decode.DEAD) {
+            return;
+        }
+        handled++;
+        if (behindSince == 0) {
+            behindSince = System.currentTimeMillis();
+        }
+        if (entry[0] == Decode.DEAD) {
             Decode.Dead d = Decode.Dead.read(entry);
             keeper.dead(d.partition(), d.offset(), journal);
             dead++;
@@ -101,9 +114,24 @@ public final class Figures extends ProcessTableFunction<Row> {
 
     private void tick(ListView<byte[]> journal, MapView<Integer, byte[]> snapshot) throws Exception {
         boolean[] caughtUp = heads.caughtUp(keeper.next());
+        tell(caughtUp);
         for (Output o : keeper.tick(System.currentTimeMillis(), caughtUp, catalogue.current(), journal, snapshot)) {
             collect(Row.of(o.topic(), o.key().getBytes(StandardCharsets.UTF_8), o.value().getBytes(StandardCharsets.UTF_8), null, null));
         }
+    }
+
+    /** Tells when a backlog has been caught up. flink/bench reads the line. */
+    private void tell(boolean[] caughtUp) {
+        for (boolean c : caughtUp) {
+            if (!c) {
+                return;
+            }
+        }
+        long took = System.currentTimeMillis() - behindSince;
+        if (behindSince > 0 && took >= TELL_FROM) {
+            LOG.info("caught up after {} ms: {} records since the start", took, handled);
+        }
+        behindSince = 0;
     }
 
     /** Keeps a dead record as Go's kafka.DeadRecord does. */
