@@ -38,7 +38,11 @@ bench: setup ## measure beside other servers, pinned: eleven minutes, with nothi
 faults: setup ## kill pods, nginx, Kafka and the aggregator under 5,000 clients for MINUTES
 	@go run ./e2e/faults -seed $(SEED) -minutes $(MINUTES) -ledger .cache/logs/faults.csv
 
+# The map fed by Flink on a real Kafka, at http://127.0.0.1:8080/ (flink/README.md).
+flink-demo: setup
+	@go run ./flink/demo
+
 clean: ## remove what was built; .cache stays, for it was fetched
 	rm -rf livemap .cache/web-dist .cache/logs .cache/artifacts
 
-.PHONY: help setup build demo check test fuzz bench faults clean
+.PHONY: help setup build demo check test fuzz bench faults flink-demo clean

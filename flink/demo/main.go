@@ -100,7 +100,7 @@ func run(ctx context.Context, listen string) (err error) {
 	} {
 		fmt.Println(next.tell)
 		p := &part{name: next.name, log: filepath.Join(dir, next.name+".log")}
-		if p.process, err = child.StartIn("", next.environment, p.log, next.command[0], next.command[1:]...); err != nil {
+		if p.process, err = (child.Options{Environment: next.environment}).Start(p.log, next.command[0], next.command[1:]...); err != nil {
 			return err
 		}
 		parts = append(parts, p)

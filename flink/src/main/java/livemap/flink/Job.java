@@ -32,23 +32,32 @@ public final class Job {
 
     private Job() {}
 
-    public static void main(String[] args) {
+    public static void main(String[] args) throws Exception {
+        // Within a cluster (application mode) the process is Flink's to end.
+        boolean ours = Boolean.getBoolean("livemap.cli");
         Map<String, String> flink = new TreeMap<>();
-        JobSettings settings;
         try {
-            settings = JobSettings.parse(args, flink);
+            run(JobSettings.parse(args, flink), flink);
         } catch (IllegalArgumentException e) {
-            System.err.println(e.getMessage());
-            System.exit(2);
-            return;
-        }
-        try {
-            run(settings, flink);
+            fail(ours, e, 2);
         } catch (Exception e) {
-            e.printStackTrace();
-            System.exit(1);
+            fail(ours, e, 1);
         }
-        System.exit(0); // Flink leaves threads behind
+        if (ours) {
+            System.exit(0); // Flink leaves threads behind
+        }
+    }
+
+    private static void fail(boolean ours, Exception e, int code) throws Exception {
+        if (!ours) {
+            throw e;
+        }
+        if (code == 2) {
+            System.err.println(e.getMessage());
+        } else {
+            e.printStackTrace();
+        }
+        System.exit(code);
     }
 
     private static void run(JobSettings settings, Map<String, String> flink) throws Exception {

@@ -110,18 +110,21 @@ class KeeperTest {
     @Test
     void stateOfOtherSettingsIsRefused() throws Exception {
         State state = new State();
-        Keeper keeper = new Keeper(settings(300));
+        Settings dollar = settings(Settings.MAX_SHOPPER_PAIRS);
+        Keeper keeper = new Keeper(dollar);
         keeper.restore(state.journal, state.snapshot, PRODUCTS);
         Random random = new Random(1);
         for (int n = 0; state.snapshot.getMap().isEmpty(); n++) {
             keeper.order(order(random, n), state.journal);
-            keeper.tick(START + n * 50L, new boolean[PARTITIONS], PRODUCTS, state.journal, state.snapshot);
+            if (n % 500 == 0) {
+                keeper.tick(START + n * 50L, new boolean[PARTITIONS], PRODUCTS, state.journal, state.snapshot);
+            }
         }
         Settings euro = new Settings("EUR", 2000, 60_000, 5000, START, 250, 5000, 300, 1000);
         IOException refused = assertThrows(IOException.class, () -> new Keeper(euro).restore(state.journal, state.snapshot, PRODUCTS));
         assertTrue(refused.getMessage().contains("currency USD") && refused.getMessage().contains("begin all figures anew"), refused.getMessage());
         Map<Integer, byte[]> chunks = state.snapshot.getMap();
         chunks.put(0, java.util.Arrays.copyOf(chunks.get(0), chunks.get(0).length / 2));
-        assertThrows(IOException.class, () -> new Keeper(settings(300)).restore(state.journal, state.snapshot, PRODUCTS));
+        assertThrows(IOException.class, () -> new Keeper(dollar).restore(state.journal, state.snapshot, PRODUCTS));
     }
 }
