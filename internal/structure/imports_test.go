@@ -54,7 +54,7 @@ var rules = []rule{
 	}), test: logs, why: "flags and wiring: the only room that knows all"},
 
 	{room: "deploy/nginx", test: []string{"internal/certtest", "feed", "auth", "kafka", "kafka/embedded", "server"}, why: "a configuration of another program; its tests put real pods behind it"},
-	{room: "e2e", test: slices.Concat(contracts, []string{"orders/journey", "orders/classification", "kafka", "internal/certtest"}, logs), why: "whole processes judged from outside: of the figures it knows only the records"},
+	{room: "e2e", test: slices.Concat(contracts, []string{"orders/journey", "orders/synthetic", "orders/classification", "kafka", "internal/certtest"}, logs), why: "whole processes judged from outside: of the figures it knows only the records"},
 	{room: "e2e/stage", may: []string{"internal/child", "internal/certtest", "deploy/nginx"}, why: "processes and their addresses; what they do is for others to judge"},
 	{room: "e2e/numbered", may: []string{"feed", "kafka", "sse", "kafka/kafkatest"}, why: "never the hub: a judge that shares code with the accused shares its mistakes"},
 	{room: "e2e/faults", may: []string{"feed", "kafka", "kafka/kafkatest", "e2e/stage", "e2e/numbered"}, why: "whole processes judged from outside"},
