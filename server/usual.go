@@ -42,10 +42,16 @@ func usualRequest(b []byte) *http.Request {
 		Header: make(http.Header, 12),
 	}
 	r.URL.ForceQuery = r.URL.RawQuery == ""
-	if !usualFields(r, fields) {
+	if !usualFields(r, fields) || asksSpan(r.URL) {
 		return nil
 	}
 	return r
+}
+
+// asksSpan says whether a request names until: a span that is over is answered
+// like a file, framed so that a cache can keep it, which is net/http's work.
+func asksSpan(u *url.URL) bool {
+	return strings.Contains(u.RawQuery, "until") || strings.Contains(u.RawQuery, "%") && u.Query().Has("until")
 }
 
 // usualFields reads the header.

@@ -141,6 +141,22 @@ func FuzzUsualRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) { sameAsNetHTTP(t, b) })
 }
 
+// TestSpansAreNotUsual: the gate answers streams, and a closed range is none; it
+// broke there in the middle.
+func TestSpansAreNotUsual(t *testing.T) {
+	for query, usual := range map[string]bool{
+		"topics=a&since=-5m":             true,
+		"topics=a%2Cb":                   true,
+		"topics=a&since=-5m&until=-1m":   false,
+		"topics=a&since=-5m&%75ntil=-1m": false,
+	} {
+		got := usualRequest([]byte("GET /v1/events?" + query + " HTTP/1.1\r\nHost: a\r\n\r\n"))
+		if (got != nil) != usual {
+			t.Errorf("%s: usual %t, want %t", query, got != nil, usual)
+		}
+	}
+}
+
 // TestGateIsInvisible: whoever talks to the gate cannot tell it from net/http,
 // but that it closes after an answer.
 func TestGateIsInvisible(t *testing.T) {
