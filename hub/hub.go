@@ -358,10 +358,10 @@ func (h *Hub) bound() {
 
 // Run sends heartbeats and ends streams whose time has come, until ctx is done;
 // then it ends all streams and returns when the last client is gone. It returns
-// nil, or says why it could not begin.
+// nil, or says why it could not begin or go on.
 func (h *Hub) Run(ctx context.Context) error {
 	defer h.builders.start()()
-	stop, err := h.shards.start()
+	stop, failed, err := h.shards.start()
 	if err != nil {
 		return err
 	}
@@ -374,10 +374,11 @@ func (h *Hub) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			ended, cancel := context.WithCancel(context.Background())
-			cancel()
-			h.Drain(ended, 0)
+			h.endAll()
 			return nil
+		case err := <-failed:
+			h.endAll()
+			return fmt.Errorf("hub: %w", err)
 		case <-heartbeat.C:
 			h.beat()
 		case now := <-second.C:
@@ -390,6 +391,13 @@ func (h *Hub) Run(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// endAll ends all streams without a delay.
+func (h *Hub) endAll() {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	h.Drain(ended, 0)
 }
 
 // sweep gives up rings that nobody has used for a while.

@@ -135,12 +135,14 @@ func (s *shard) take() *mail {
 	return out
 }
 
-// run is the shard's life, until quit is posted.
-func (s *shard) run(p *poll.Poller) {
+// run is the shard's life, until quit is posted. It returns an error when the
+// kernel no longer lets it wait, which should never be: then nobody looks after
+// its clients any more.
+func (s *shard) run(p *poll.Poller) error {
 	for !s.quit {
 		events, err := p.Wait(s.patience())
 		if err != nil {
-			panic(fmt.Sprintf("hub: shard %d: %v", s.number, err)) // its descriptor is ours alone
+			return fmt.Errorf("shard %d: %w", s.number, err)
 		}
 		s.now = orders.TimeOf(time.Now())
 		for _, e := range events {
@@ -158,6 +160,23 @@ func (s *shard) run(p *poll.Poller) {
 			s.sweep()
 		}
 		s.report()
+	}
+	return nil
+}
+
+// wreck is what is left of a shard that failed: it ends its clients, and those
+// that still come, until quit is posted.
+func (s *shard) wreck(p *poll.Poller) {
+	for !s.quit {
+		s.now = orders.TimeOf(time.Now())
+		s.read(p)
+		for i := range s.slab.size() {
+			if s.slab.at(i).fd != none {
+				s.drop(i, CloseDrain)
+			}
+		}
+		s.ungather()
+		time.Sleep(drainInterval)
 	}
 }
 
@@ -229,8 +248,9 @@ func (ss *shards) init(h *Hub, n int) {
 }
 
 // start begins the loops. The function that it returns ends them; no client may
-// be left then.
-func (ss *shards) start() (stop func(), err error) {
+// be left then. What is received from failed is why a loop ended by itself.
+func (ss *shards) start() (stop func(), failed <-chan error, err error) {
+	failures := make(chan error, len(ss.all))
 	ctx, cancel := context.WithCancel(context.Background())
 	var loops sync.WaitGroup
 	stop = func() {
@@ -244,7 +264,7 @@ func (ss *shards) start() (stop func(), err error) {
 		p, err := poll.New()
 		if err != nil {
 			stop()
-			return nil, fmt.Errorf("shard %d: %w", s.number, err)
+			return nil, nil, fmt.Errorf("shard %d: %w", s.number, err)
 		}
 		s.mail.mu.Lock()
 		s.mail.poller = p
@@ -252,11 +272,14 @@ func (ss *shards) start() (stop func(), err error) {
 		p.Wake() // for what came before
 		loops.Go(func() {
 			defer p.Close() //nolint:errcheck // nothing is left to lose
-			s.run(p)
+			if err := s.run(p); err != nil {
+				failures <- err
+				s.wreck(p)
+			}
 		})
 		loops.Go(func() { s.serveLaps(ctx) })
 	}
-	return stop, nil
+	return stop, failures, nil
 }
 
 // drain spreads the ends of all streams over the window.

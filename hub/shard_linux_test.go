@@ -446,3 +446,82 @@ func TestMemoryPerClient(t *testing.T) {
 		poll.Close(fd)
 	}
 }
+
+// A shard that the kernel no longer lets wait ends its clients, and the hub says
+// why; those of other shards are told goodbye.
+func TestShardFails(t *testing.T) {
+	s := newStage(t, func(c *Config) { c.Shards = 2 })
+	ran := make(chan error, 1)
+	go func() { ran <- s.Run(t.Context()) }()
+	var peers []*peer
+	for range 4 {
+		p, _ := s.attach(both(), 64<<10)
+		p.readUntilID()
+		peers = append(peers, p)
+	}
+	broken := s.shards.all[0]
+	broken.mail.mu.Lock()
+	broken.mail.poller.Close()
+	broken.mail.mu.Unlock()
+	if err := <-ran; err == nil || !strings.Contains(err.Error(), "hub: shard 0: ") {
+		t.Errorf("ended with %v", err)
+	}
+	told := 0
+	for _, p := range peers {
+		if strings.Contains(p.remains(), `goodbye`) {
+			told++
+		}
+		p.over(CloseDrain)
+	}
+	if told != 2 || s.Clients() != 0 {
+		t.Errorf("%d of 2 were told goodbye, %d clients left", told, s.Clients())
+	}
+	if _, err := s.Join(both()); err == nil {
+		t.Error("somebody may join")
+	}
+}
+
+// Ten thousand different key sets take little each, and all of it comes back.
+func TestKeySetsMemory(t *testing.T) {
+	s := newStage(t, func(c *Config) { c.Shards = 1 })
+	defer s.running()()
+	keep, _ := s.attach(both(), 64<<10)
+	for i := range 100 {
+		s.put(fmt.Sprintf("figures/0@%d k%d=%d", i, i, i))
+	}
+	used := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := used()
+	const sets = 10_000
+	var clients []*Client
+	for i := range sets {
+		sub := only("figures")
+		sub.Keys = []string{fmt.Sprintf("k%d", i%100), fmt.Sprintf("k%d", i/100), "k7"}
+		c, err := s.Join(sub)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clients = append(clients, c)
+	}
+	for i := range 100 { // frames, with postings
+		s.put(fmt.Sprintf("figures/0@%d k%d=%d", 100+i, i, i))
+	}
+	each := (used() - before) / sets
+	t.Logf("%d bytes a key set, with its client", each)
+	if each > 2<<10 {
+		t.Errorf("a key set takes %d bytes", each)
+	}
+	for _, c := range clients {
+		c.Reject()
+	}
+	clear(clients)
+	if left := used() - before; left > sets*128 { // maps keep their buckets
+		t.Errorf("%d bytes left", left)
+	}
+	keep.Close()
+	keep.over(CloseLeft)
+}

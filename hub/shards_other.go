@@ -12,11 +12,11 @@ import (
 // shards are none where there is no epoll: the portable walker drives all.
 type shards struct{}
 
-func (*shards) init(*Hub, int)                   {}
-func (*shards) start() (func(), error)           { return func() {}, nil }
-func (*shards) drain(orders.Time, time.Duration) {}
-func (*shards) cut(time.Time)                    {}
-func (*shards) recheck()                         {}
+func (*shards) init(*Hub, int)                       {}
+func (*shards) start() (func(), <-chan error, error) { return func() {}, nil, nil }
+func (*shards) drain(orders.Time, time.Duration)     {}
+func (*shards) cut(time.Time)                        {}
+func (*shards) recheck()                             {}
 
 // HandOver declines: there are no shards on this system. Call Serve.
 func (c *Client) HandOver(*net.TCPConn, []byte) bool { return false }
