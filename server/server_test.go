@@ -85,6 +85,11 @@ type site struct {
 
 func newSite(t *testing.T, change func(*Config)) *site {
 	t.Helper()
+	return newSiteAt(t, "127.0.0.1:0", change)
+}
+
+func newSiteAt(t *testing.T, address string, change func(*Config)) *site {
+	t.Helper()
 	config := Config{Topics: testTopics(), Page: testPage, PagePolicy: "default-src 'none'", Door: everybody(t)}
 	if change != nil {
 		change(&config)
@@ -98,7 +103,7 @@ func newSite(t *testing.T, change func(*Config)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := listen(t.Context(), "127.0.0.1:0")
+	l, err := listen(t.Context(), address)
 	if err != nil {
 		t.Fatal(err)
 	}
