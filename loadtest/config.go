@@ -45,7 +45,7 @@ type Config struct {
 	Connections int           // clients
 	Ramp        time.Duration // over which they come; 0: all at once
 	Duration    time.Duration // from the end of the ramp on
-	Token       string        // sent as "Authorization: Bearer"; empty: none
+	Tokens      []string      // sent as "Authorization: Bearer", by the clients in turn; empty: none
 	Slow        float64       // share of the clients that stop reading for SlowPause at a time, 0 to 1
 	SlowPause   time.Duration // 0: 30 s
 	SlowRead    time.Duration // how long they read in between; 0: 5 s
@@ -114,8 +114,11 @@ func (c *Config) Validate() error {
 	if !slices.Contains([]Pattern{"", Steady, Churn, Reconnect}, c.Pattern) {
 		bad("pattern %q: must be %s, %s or %s", c.Pattern, Steady, Churn, Reconnect)
 	}
-	if strings.ContainsAny(c.Token, "\r\n \t") {
-		bad("token: must not contain spaces or line breaks")
+	for i, token := range c.Tokens {
+		if token == "" || strings.ContainsAny(token, "\r\n \t") {
+			bad("token %d: must not be empty or contain spaces or line breaks", i+1)
+			break
+		}
 	}
 	if c.Loops < 0 || c.Loops > maxLoops {
 		bad("loops %d: must be between 0 and %d", c.Loops, maxLoops)

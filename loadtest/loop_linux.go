@@ -295,11 +295,7 @@ func (l *loop) finishConnect(c *client) {
 
 // ask sends what is left of the request.
 func (l *loop) ask(c *client) {
-	b := append(l.buffer[:0], l.target.request...)
-	if len(c.id) > 0 {
-		b = append(append(append(b, "Last-Event-ID: "...), c.id...), "\r\n"...)
-	}
-	b = append(b, "\r\n"...)
+	b := l.target.appendRequest(l.buffer[:0], l.global(int(l.index(c))), c.id)
 	n, err := unix.Write(int(c.fd), b[c.sent:])
 	switch {
 	case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):

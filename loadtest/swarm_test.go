@@ -26,7 +26,7 @@ func TestFaultsAreFound(t *testing.T) {
 			s := startFaulty(t, seed, 400)
 			defer s.stop()
 			report := untilAllRead(t, s, Config{
-				URL: s.url(), Token: "secret", Connections: clients, Duration: time.Minute, Loops: 1 + int(seed%3), Eager: true, StateTopics: []string{"metrics"},
+				URL: s.url(), Tokens: []string{"secret"}, Connections: clients, Duration: time.Minute, Loops: 1 + int(seed%3), Eager: true, StateTopics: []string{"metrics"},
 			})
 			s.stop() // what it injected is read below
 			got := report.Counts
@@ -86,7 +86,7 @@ func TestNothingIsLeft(t *testing.T) {
 		before, running := descriptors(t), goleak.IgnoreCurrent()
 		s := startFaulty(t, 7, 50)
 		report, err := Run(t.Context(), Config{
-			URL: s.url(), Token: "secret", Connections: 200, Ramp: 200 * time.Millisecond, Duration: 2 * time.Second, Loops: 2, Eager: true,
+			URL: s.url(), Tokens: []string{"secret"}, Connections: 200, Ramp: 200 * time.Millisecond, Duration: 2 * time.Second, Loops: 2, Eager: true,
 			Pattern: pattern, ChurnRate: 0.5, StormEvery: 500 * time.Millisecond, Slow: 0.1, SlowPause: 100 * time.Millisecond, SlowRead: 50 * time.Millisecond,
 		})
 		if err != nil {
@@ -137,7 +137,7 @@ func TestRunThatCannotBe(t *testing.T) {
 }
 
 func TestValidateNamesAll(t *testing.T) {
-	c := Config{URL: "https://x/", Connections: -1, Ramp: -1, Slow: 2, Pattern: "storm", Token: "a b", Find: &Find{Growth: 1}}
+	c := Config{URL: "https://x/", Connections: -1, Ramp: -1, Slow: 2, Pattern: "storm", Tokens: []string{"a b"}, Find: &Find{Growth: 1}}
 	err := c.Validate()
 	if err == nil {
 		t.Fatal("no error")

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
-	"strings"
 )
 
 // clientsPerSource is how many clients share a source address where addresses
@@ -19,7 +18,8 @@ const clientsPerSource = 10_000
 type target struct {
 	addresses []netip.AddrPort // of the server, used in turn
 	sources   []netip.Addr     // of the clients, used in turn; empty: the system's choice
-	request   []byte           // without Last-Event-ID and the last empty line
+	request   []byte           // without Authorization, Last-Event-ID and the last empty line
+	tokens    []string         // of the clients, used in turn; empty: none
 	envelope  bool
 }
 
@@ -39,7 +39,7 @@ func resolve(ctx context.Context, c *Config) (*target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("resolve %s: %w", u.Hostname(), err)
 	}
-	t := &target{request: request(u, c.Token), envelope: u.Query().Get("envelope") == "1"}
+	t := &target{request: request(u), tokens: c.Tokens, envelope: u.Query().Get("envelope") == "1"}
 	// One family only, the first: sources would not fit the other.
 	v4 := ips[0].Unmap().Is4()
 	for _, ip := range ips {
@@ -78,13 +78,21 @@ func Sources(server netip.Addr, n int) []netip.Addr {
 
 // request returns the head of the request up to the fields that differ between
 // clients.
-func request(u *url.URL, token string) []byte {
-	var b strings.Builder
-	fmt.Fprintf(&b, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\nCache-Control: no-cache\r\nUser-Agent: livemap-load\r\n", u.RequestURI(), u.Host)
-	if token != "" {
-		fmt.Fprintf(&b, "Authorization: Bearer %s\r\n", token)
+func request(u *url.URL) []byte {
+	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\nCache-Control: no-cache\r\nUser-Agent: livemap-load\r\n", u.RequestURI(), u.Host)
+}
+
+// appendRequest appends what client number n asks, going on from an id if it has
+// one.
+func (t *target) appendRequest(b []byte, n int, id []byte) []byte {
+	b = append(b, t.request...)
+	if len(t.tokens) > 0 {
+		b = append(append(append(b, "Authorization: Bearer "...), t.tokens[n%len(t.tokens)]...), "\r\n"...)
 	}
-	return []byte(b.String())
+	if len(id) > 0 {
+		b = append(append(append(b, "Last-Event-ID: "...), id...), "\r\n"...)
+	}
+	return append(b, "\r\n"...)
 }
 
 // secretParameters are the names in a query whose values stay out of reports.

@@ -14,13 +14,16 @@ func TestRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := string(request(u, "T0KEN"))
-	want := "GET /v1/events?topics=a,b&keys=country%2FCA HTTP/1.1\r\nHost: map.example:8080\r\n"
-	if !strings.HasPrefix(got, want) || !strings.Contains(got, "\r\nAuthorization: Bearer T0KEN\r\n") || !strings.HasSuffix(got, "\r\n") {
-		t.Errorf("%q", got)
+	const head = "GET /v1/events?topics=a,b&keys=country%2FCA HTTP/1.1\r\nHost: map.example:8080\r\n"
+	to := &target{request: request(u)}
+	if got := string(to.appendRequest(nil, 7, nil)); !strings.HasPrefix(got, head) || strings.Contains(got, "Authorization") || strings.Contains(got, "Last-Event-ID") || !strings.HasSuffix(got, "\r\n\r\n") {
+		t.Errorf("without a token and an id: %q", got)
 	}
-	if got := string(request(u, "")); strings.Contains(got, "Authorization") {
-		t.Errorf("without a token: %q", got)
+	to.tokens = []string{"T0", "T1", "T2"}
+	for n, want := range []string{"T0", "T1", "T2", "T0"} {
+		if got := string(to.appendRequest(nil, n, []byte("ID"))); !strings.HasSuffix(got, "\r\nAuthorization: Bearer "+want+"\r\nLast-Event-ID: ID\r\n\r\n") {
+			t.Errorf("client %d: %q", n, got)
+		}
 	}
 }
 

@@ -44,6 +44,7 @@ type loadSwarmCmd struct {
 	SlowPause   time.Duration `default:"30s" help:"How long a slow client does not read."`
 	SlowRead    time.Duration `default:"5s" help:"How long it reads in between."`
 	Token       string        `placeholder:"TOKEN" help:"Token to show (better in LIVEMAP_TOKEN: all users of a machine can read arguments)."`
+	Tokens      string        `type:"existingfile" placeholder:"FILE" help:"File with tokens, one a line, which the clients show in turn."`
 
 	Pattern    string        `enum:"steady,churn,reconnect" default:"steady" help:"What clients do: stay (steady), leave for new ones (churn), or drop all at once and return with their ids (reconnect)."`
 	ChurnRate  share         `default:"1%" help:"Share of the clients that leaves each second, with --pattern churn."`
@@ -71,9 +72,41 @@ type loadSwarmCmd struct {
 	Check  bool   `help:"Exit with 1 when records were lost, duplicated or reordered, or connections failed."`
 }
 
-func (c *loadSwarmCmd) config(e env) loadtest.Config {
+// maxTokensBytes bounds a file of tokens.
+const maxTokensBytes = 256 << 20
+
+// tokens returns those that clients show in turn.
+func (c *loadSwarmCmd) tokens() ([]string, error) {
+	switch {
+	case c.Tokens == "" && c.Token == "":
+		return nil, nil
+	case c.Tokens == "":
+		return []string{c.Token}, nil
+	case c.Token != "":
+		return nil, errors.New("tokens: --token (or LIVEMAP_TOKEN) stands beside it; give one of the two")
+	}
+	f, err := os.Open(c.Tokens)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxTokensBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > maxTokensBytes {
+		return nil, fmt.Errorf("tokens %s: more than %d bytes", c.Tokens, maxTokensBytes)
+	}
+	all := strings.Fields(string(b))
+	if len(all) == 0 {
+		return nil, fmt.Errorf("tokens %s: there is none in it", c.Tokens)
+	}
+	return all, nil
+}
+
+func (c *loadSwarmCmd) config(e env, tokens []string) loadtest.Config {
 	l := loadtest.Config{
-		URL: c.URL, Connections: c.Connections, Ramp: c.Ramp, Duration: c.Duration, Token: c.Token,
+		URL: c.URL, Connections: c.Connections, Ramp: c.Ramp, Duration: c.Duration, Tokens: tokens,
 		Slow: float64(c.Slow), SlowPause: c.SlowPause, SlowRead: c.SlowRead,
 		Pattern: loadtest.Pattern(c.Pattern), ChurnRate: float64(c.ChurnRate), StormEvery: c.StormEvery, Eager: c.Eager,
 		Sources: c.Source, Loops: c.Loops, StateTopics: c.StateTopics, Sequence: c.Sequence, Time: c.Time,
@@ -87,7 +120,11 @@ func (c *loadSwarmCmd) config(e env) loadtest.Config {
 }
 
 func (c *loadSwarmCmd) Run(e env) error {
-	config := c.config(e)
+	tokens, err := c.tokens()
+	if err != nil {
+		return usage(err)
+	}
+	config := c.config(e, tokens)
 	if err := config.Validate(); err != nil {
 		return usage(err)
 	}
