@@ -9,6 +9,8 @@
 //
 //	go -C bench run . conformance     what ../conformance finds of all of them
 //
+//	go -C bench run . scale           what ours delivers with 1, 2, 4, 8 shards
+//
 // The same program is also the swarm and the publisher ("bench swarm", "bench
 // publish"), which it starts itself. Start at package trial for what is done,
 // report for what is made of it, servers for who takes part.
@@ -53,6 +55,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return runSwarm(args[1:], stdout)
 		case "publish":
 			return runPublish(ctx, args[1:])
+		case "scale":
+			return runScale(ctx, args[1:], stdout)
 		case "put":
 			return runPut(ctx, args[1:])
 		case "conformance":

@@ -17,8 +17,8 @@ import (
 
 // The cores of a pinned measurement.
 const (
-	serverCore = 0
-	othersCore = 1
+	serverCores = "0"
+	othersCores = "1"
 )
 
 // process is a program that runs until it is stopped.
@@ -31,11 +31,11 @@ type process struct {
 
 // launch is how to start a process.
 type launch struct {
-	name string
-	log  string // file for what it prints
-	core int    // -1: any
-	args []string
-	env  []string // besides this process's own
+	name  string
+	log   string // file for what it prints
+	cores string // as taskset has them; empty: any
+	args  []string
+	env   []string // besides this process's own
 	// prepare may connect pipes; nil: none.
 	prepare func(*exec.Cmd) error
 }
@@ -47,8 +47,8 @@ func start(l launch) (*process, error) {
 	}
 	defer out.Close()
 	args := l.args
-	if l.core >= 0 {
-		args = append([]string{"taskset", "-c", strconv.Itoa(l.core)}, args...)
+	if l.cores != "" {
+		args = append([]string{"taskset", "-c", l.cores}, args...)
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdout, cmd.Stderr = out, out

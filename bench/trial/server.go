@@ -1,6 +1,7 @@
 package trial
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -81,26 +82,37 @@ type stage struct {
 
 	settings      string // file; empty: ours as shipped
 	since, spread int64  // milliseconds: from when swarms ask for the past; 0: they do not
+
+	livemap                  string // the program; empty: that which was built
+	serverCores, othersCores string // empty: the first and the second
 }
 
 func (s *stage) program(name string) string { return filepath.Join(s.cfg.Work, name) }
 
 // begin starts the server under test and waits until it listens.
 func (s *stage) begin(ctx context.Context, address string, args ...string) error {
-	return s.run(ctx, &s.server, "server", serverCore, address, args)
+	return s.run(ctx, &s.server, "server", cmp.Or(s.serverCores, serverCores), address, args)
 }
 
 // beside starts what the server needs, where it does not count.
 func (s *stage) beside(ctx context.Context, name, address string, args ...string) error {
 	s.another = append(s.another, nil)
-	return s.run(ctx, &s.another[len(s.another)-1], name, othersCore, address, args)
+	return s.run(ctx, &s.another[len(s.another)-1], name, s.others(), address, args)
 }
 
-func (s *stage) run(ctx context.Context, p **process, name string, core int, address string, args []string) (err error) {
+// others are the cores of all but the server; empty: any.
+func (s *stage) others() string {
 	if !s.cfg.Pinned {
-		core = -1
+		return ""
 	}
-	*p, err = start(launch{name: name, log: filepath.Join(s.dir, name+".log"), core: core, args: args, env: s.env})
+	return cmp.Or(s.othersCores, othersCores)
+}
+
+func (s *stage) run(ctx context.Context, p **process, name, cores, address string, args []string) (err error) {
+	if !s.cfg.Pinned {
+		cores = ""
+	}
+	*p, err = start(launch{name: name, log: filepath.Join(s.dir, name+".log"), cores: cores, args: args, env: s.env})
 	if err != nil {
 		return err
 	}
@@ -225,7 +237,7 @@ func (s *stage) startOurs(ctx context.Context, args []string) (address, target s
 		return "", "", err
 	}
 	stream, admin, log := free[0].String(), free[1].String(), free[2].String()
-	livemap := s.program("livemap")
+	livemap := cmp.Or(s.livemap, s.program("livemap"))
 	if err := s.beside(ctx, "broker", log, livemap, "broker", "--listen", log, "--data-dir", filepath.Join(s.dir, "log")); err != nil {
 		return "", "", err
 	}

@@ -24,12 +24,8 @@ type crowd struct {
 // gather starts a swarm that connects to a server.
 func (s *stage) gather(address, path string, clients int) (*crowd, error) {
 	c := &crowd{}
-	core := othersCore
-	if !s.cfg.Pinned {
-		core = -1
-	}
 	p, err := start(launch{
-		name: "swarm", log: filepath.Join(s.dir, "swarm.log"), core: core,
+		name: "swarm", log: filepath.Join(s.dir, "swarm.log"), cores: s.others(),
 		args: []string{s.cfg.Self, "swarm", "-address", address, "-path", path, "-clients", strconv.Itoa(clients), "-topic", s.topic,
 			"-since", strconv.FormatInt(s.since, 10), "-spread", strconv.FormatInt(s.spread, 10)},
 		env: s.env,
@@ -91,12 +87,8 @@ type publication struct {
 }
 
 func (s *stage) publish(target string, rate float64, first, count int64) (*publication, error) {
-	core := othersCore
-	if !s.cfg.Pinned {
-		core = -1
-	}
 	p, err := start(launch{
-		name: "publisher", log: filepath.Join(s.dir, "publisher.log"), core: core,
+		name: "publisher", log: filepath.Join(s.dir, "publisher.log"), cores: s.others(),
 		args: []string{
 			s.cfg.Self, "publish", "-to", target,
 			"-rate", strconv.FormatFloat(rate, 'g', -1, 64),
