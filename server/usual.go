@@ -33,7 +33,7 @@ func usualRequest(b []byte) *http.Request {
 	text := string(b[:len(b)-len("\r\n")]) // every line ends with CR LF
 	line, fields, _ := strings.Cut(text, "\r\n")
 	target, ok := strings.CutSuffix(line[len("GET "):], " HTTP/1.1")
-	if !ok || !visible(target) {
+	if !ok || !visible(target) || !usualQuery(target[len("/v1/events?"):]) {
 		return nil
 	}
 	r := &http.Request{
@@ -42,16 +42,22 @@ func usualRequest(b []byte) *http.Request {
 		Header: make(http.Header, 12),
 	}
 	r.URL.ForceQuery = r.URL.RawQuery == ""
-	if !usualFields(r, fields) || asksSpan(r.URL) {
+	if !usualFields(r, fields) {
 		return nil
 	}
 	return r
 }
 
-// asksSpan says whether a request names until: a span that is over is answered
+// usualQuery says whether a query asks for a stream: a span that is over is answered
 // like a file, framed so that a cache can keep it, which is net/http's work.
-func asksSpan(u *url.URL) bool {
-	return strings.Contains(u.RawQuery, "until") || strings.Contains(u.RawQuery, "%") && u.Query().Has("until")
+func usualQuery(query string) bool {
+	for part := range strings.SplitSeq(query, "&") {
+		name, _, _ := strings.Cut(part, "=")
+		if name == "until" || strings.ContainsAny(name, "%+") {
+			return false
+		}
+	}
+	return true
 }
 
 // usualFields reads the header.

@@ -86,6 +86,7 @@ var unusual = []string{
 	"GET /v1/events?topics=a HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n", "get /v1/events?topics=a HTTP/1.1\r\nHost: a\r\n\r\n",
 	"GET /v1/events?topics=a HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("X: y\r\n", maxUsualFields+1) + "\r\n",
 	"GET /v1/events?topics=a HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("y", maxUsual) + "\r\n\r\n",
+	"GET /v1/events?topics=a&until=-1m HTTP/1.1\r\nHost: a\r\n\r\n", "GET /v1/events?topics=a&sinc%65=-1m HTTP/1.1\r\nHost: a\r\n\r\n",
 	"GET //v1/events?topics=a HTTP/1.1\r\nHost: a\r\n\r\n", "GET http://a/v1/events?topics=a HTTP/1.1\r\nHost: a\r\n\r\n",
 }
 
