@@ -51,7 +51,7 @@ var rules = []rule{
 	{room: "cmd/livemap", may: slices.Concat(contracts, []string{
 		"orders/gazetteer", "orders/classification", "orders/synthetic", "orders/journey", "orders/pacer", "sse", "auth", "web",
 		"aggregate", "hub", "kafka", "kafka/embedded", "loadtest", "server", "aggregate/runner",
-	}), test: logs, why: "flags and wiring: the only room that knows all"},
+	}), test: append([]string{"internal/child"}, logs...), why: "flags and wiring: the only room that knows all"},
 
 	{room: "deploy/nginx", test: []string{"internal/certtest", "feed", "auth", "kafka", "kafka/embedded", "server"}, why: "a configuration of another program; its tests put real pods behind it"},
 	{room: "e2e", test: slices.Concat(contracts, []string{"orders/journey", "orders/synthetic", "orders/classification", "kafka", "internal/certtest"}, logs), why: "whole processes judged from outside: of the figures it knows only the records"},
