@@ -90,18 +90,28 @@ func (t *trending) rank(end second, scopes *scopes, class *Classification) map[s
 			return
 		}
 		r := ranked{product: u.names[key.product()], units: u5, score: score(u5, u.hourTo(key, end))}
-		var known bool
-		if r.label, known = class.find(r.product, end.time()); !known {
-			r.label = label{title: r.product, category: Unclassified}
-		}
 		name := scopes.names[key.scope()]
 		lists[name] = insert(lists[name], r)
 		if key.scope() == worldID {
-			name = feed.CategoryScope(r.label.category)
+			name = feed.CategoryScope(class.label(r.product, end).category)
 			lists[name] = insert(lists[name], r)
 		}
 	})
+	for _, list := range lists {
+		for i := range list {
+			list[i].label = class.label(list[i].product, end)
+		}
+	}
 	return lists
+}
+
+// label returns what a list that ends at end calls a product.
+func (c *Classification) label(product string, end second) label {
+	l, known := c.find(product, end.time())
+	if !known {
+		return label{title: product, category: Unclassified}
+	}
+	return l
 }
 
 // settleTrending writes the final lists of every whole minute that the

@@ -75,6 +75,17 @@ func (b *backlog) add(i int, f *fetched, next int64, drained bool) (pause bool) 
 	return false
 }
 
+// full reports whether some partition has so much waiting that its fetching
+// pauses.
+func (b *backlog) full() bool {
+	for i := range b.parts {
+		if b.parts[i].paused {
+			return true
+		}
+	}
+	return false
+}
+
 // caughtUp reports whether partition i has nothing waiting, here or in the log.
 func (b *backlog) caughtUp(i int) bool { return b.parts[i].waiting == 0 && b.parts[i].drained }
 

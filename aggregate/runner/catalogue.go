@@ -1,163 +1,145 @@
 package runner
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
-	"net/url"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"livemap/aggregate"
 	"livemap/orders/classification"
 )
 
-// How often the classification is looked at for a change, and how many files a
-// folder may hold; a folder with more is refused.
-const (
-	lookEvery          = 2 * time.Second
-	maxClassifications = 1000
-)
-
-// catalogue is the classification of products from a Parquet file or a folder
-// of them, read again when it changes. A file that cannot be used leaves the
-// one in force as it is.
+// catalogue is the classification of products from Parquet files, read again when
+// they change, beside the aggregation. What cannot be used leaves the one in force
+// as it is: files that are cut short, of another schema, empty or gone.
 type catalogue struct {
-	path string // empty: none
+	// Immutable.
+	address string // empty: none
+	shelf   shelf
+	log     *slog.Logger
+	metrics *Metrics
 
-	looked  time.Time
-	version string // of the files in force or refused: names, sizes, times
-	loaded  *aggregate.Classification
+	// Owned by the goroutine of load and watch.
+	version string    // of the files in force
+	refused string    // of files that could not be used, or why they could not be listed
+	retryAt time.Time // not before, while they stay as they are
+
+	inForce atomic.Pointer[aggregate.Classification]
 }
+
+// retryRefused is how long files that could not be used are left alone unless they
+// change: what was wrong may have been the way to them.
+const retryRefused = time.Minute
 
 // ErrClassification is returned by Run when the classification cannot be read
 // at the start. Later changes that cannot be read leave the one in force.
 var ErrClassification = errors.New("classification cannot be used")
 
-// newCatalogue returns the catalogue of the files at address, a file:// URL,
-// without reading them yet. The first read must succeed: a wrong path is an
-// error of configuration.
-func newCatalogue(address string) (*catalogue, error) {
+// openCatalogue returns the catalogue of the files at address, read for the first
+// time: that must succeed, for a wrong path is an error of configuration.
+func openCatalogue(ctx context.Context, address string, log *slog.Logger, m *Metrics) (*catalogue, error) {
+	c := &catalogue{address: address, log: log, metrics: m}
 	if address == "" {
-		return &catalogue{}, nil
+		return c, nil
 	}
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "file" || u.Host != "" || u.Path == "" {
-		return nil, fmt.Errorf("classification %q: allowed: file:///path/of/a/file.parquet or of a folder of such files", address)
+	var err error
+	if c.shelf, err = openShelf(ctx, address); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrClassification, err)
 	}
-	c := &catalogue{path: u.Path}
-	if _, _, err := c.files(); err != nil {
-		return nil, fmt.Errorf("classification %q: %w", address, err)
+	names, version, err := c.shelf.look(ctx)
+	if err == nil {
+		err = c.take(ctx, names, version)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrClassification, address, err)
 	}
 	return c, nil
 }
 
-// load reads the classification for the first time.
-func (c *catalogue) load() error {
-	if c.path == "" {
-		return nil
+// current returns the classification in force, nil if there is none. It can be
+// called from any goroutine.
+func (c *catalogue) current() *aggregate.Classification { return c.inForce.Load() }
+
+// watch looks for changes until ctx ends.
+func (c *catalogue) watch(ctx context.Context) {
+	if c.shelf == nil {
+		return
 	}
-	files, version, err := c.files()
-	if err == nil {
-		c.loaded, err = readClassification(files)
+	tick := time.NewTicker(c.shelf.every())
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			c.refresh(ctx, time.Now())
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrClassification, c.path, err)
-	}
-	c.version = version
-	return nil
 }
 
-// current returns the classification in force, nil if there is none.
-func (c *catalogue) current() *aggregate.Classification { return c.loaded }
-
-// refresh looks for a change, at most every lookEvery, and reports a new
-// classification.
-func (c *catalogue) refresh(log *slog.Logger, now time.Time) (*aggregate.Classification, bool) {
-	if c.path == "" || now.Sub(c.looked) < lookEvery {
-		return nil, false
-	}
-	c.looked = now
-	files, version, err := c.files()
+// refresh looks for a change and takes it over.
+func (c *catalogue) refresh(ctx context.Context, now time.Time) {
+	names, version, err := c.shelf.look(ctx)
 	if err == nil && version == c.version {
-		return nil, false
+		c.refused = ""
+		c.metrics.stale.Set(0)
+		return
 	}
 	if err == nil {
-		var next *aggregate.Classification
-		if next, err = readClassification(files); err == nil {
-			c.version, c.loaded = version, next
-			log.Info("classification taken over", "path", c.path, "products", next.Len())
-			return next, true
+		if version == c.refused && now.Before(c.retryAt) {
+			return
+		}
+		if err = c.take(ctx, names, version); err == nil {
+			c.log.Info("classification taken over", "address", c.address, "products", c.current().Len())
+			return
 		}
 	}
-	if version != c.version { // say it once for each state of the files
-		c.version = version
-		log.Warn("classification cannot be used; the one before stays in force", "path", c.path, "err", err)
+	if ctx.Err() != nil {
+		return
 	}
-	return nil, false
+	c.metrics.stale.Set(1)
+	if version == "" {
+		version = err.Error() // they could not be listed
+	}
+	if version == c.refused { // it has been said
+		c.retryAt = now.Add(retryRefused)
+		return
+	}
+	c.refused, c.retryAt = version, now.Add(retryRefused)
+	c.metrics.reloads.WithLabelValues("refused").Inc()
+	c.log.Warn("classification cannot be used; the one before stays in force", "address", c.address, "err", err)
 }
 
-// files lists the Parquet files and a text that changes when one of them does.
-func (c *catalogue) files() (files []string, version string, err error) {
-	info, err := os.Stat(c.path)
-	if err != nil {
-		return nil, err.Error(), err
-	}
-	files = []string{c.path}
-	if info.IsDir() {
-		if files, err = filepath.Glob(filepath.Join(c.path, "*.parquet")); err != nil {
-			return nil, err.Error(), err
-		}
-	}
-	if len(files) == 0 || len(files) > maxClassifications {
-		err := fmt.Errorf("%d files named *.parquet; allowed: 1 to %d", len(files), maxClassifications)
-		return nil, err.Error(), err
-	}
-	slices.Sort(files)
-	var b strings.Builder
-	for _, f := range files {
-		info, err := os.Stat(f)
-		if err != nil {
-			return nil, err.Error(), err
-		}
-		fmt.Fprintf(&b, "%s %d %d\n", f, info.Size(), info.ModTime().UnixNano())
-	}
-	return files, b.String(), nil
-}
-
-// readClassification reads files in the order of their names; where two
-// classify the same product from the same time, the later file counts.
-func readClassification(files []string) (*aggregate.Classification, error) {
-	var entries []aggregate.ClassificationEntry
-	for _, name := range files {
-		read, err := readParquet(name)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		for _, e := range read {
-			entries = append(entries, aggregate.ClassificationEntry{
-				Product: e.Product, Title: e.Title, Category: e.Category, ValidFrom: e.ValidFrom,
+// take reads files and puts them into force, all at once. Where two classify the
+// same product from the same time, the file of the later name counts.
+func (c *catalogue) take(ctx context.Context, names []string, version string) error {
+	b, rows := aggregate.NewClassificationBuilder(), 0
+	for _, name := range names {
+		err := c.shelf.read(ctx, name, func(r io.ReaderAt, size int64) error {
+			return classification.Scan(r, size, func(e classification.Entry) {
+				if rows++; rows <= classification.MaxRows {
+					b.Add(aggregate.ClassificationEntry{Product: e.Product, Title: e.Title, Category: e.Category, ValidFrom: e.ValidFrom})
+				}
 			})
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
-		if len(entries) > classification.MaxRows {
-			return nil, fmt.Errorf("more than %d rows in all files", classification.MaxRows)
+		if rows > classification.MaxRows {
+			return fmt.Errorf("more than %d rows in all files", classification.MaxRows)
 		}
 	}
-	return aggregate.NewClassification(entries), nil
-}
-
-func readParquet(name string) ([]classification.Entry, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
+	if _, after, err := c.shelf.look(ctx); err != nil || after != version {
+		return errors.Join(errors.New("files changed while they were read"), err)
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	return classification.Read(f, info.Size())
+	c.inForce.Store(b.Build())
+	c.version, c.refused = version, ""
+	c.metrics.reloads.WithLabelValues("taken").Inc()
+	c.metrics.products.Set(float64(c.current().Len()))
+	c.metrics.stale.Set(0)
+	return nil
 }

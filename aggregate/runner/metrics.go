@@ -18,6 +18,9 @@ type Metrics struct {
 	restarts  prometheus.Counter
 	commits   prometheus.Histogram
 	watermark prometheus.Gauge
+	reloads   *prometheus.CounterVec
+	products  prometheus.Gauge
+	stale     prometheus.Gauge
 }
 
 // NewMetrics returns unregistered metrics.
@@ -37,6 +40,12 @@ func NewMetrics() *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 13)}),
 		watermark: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "livemap_aggregate_watermark_lag_seconds", Help: "Wall clock minus watermark."}),
+		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "livemap_classification_reloads_total", Help: "Versions of the classification, taken over or refused."}, []string{"result"}),
+		products: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "livemap_classification_products", Help: "Products of the classification in force."}),
+		stale: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "livemap_classification_stale", Help: "1 while the files of the classification cannot be used and an older version stays in force."}),
 	}
 	for _, v := range aggregate.Verdicts() {
 		m.verdicts[v] = m.orders.WithLabelValues(v.String())
@@ -46,7 +55,7 @@ func NewMetrics() *Metrics {
 
 // Collectors returns all metrics for registration.
 func (m *Metrics) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.orders, m.dead, m.lost, m.restarts, m.commits, m.watermark}
+	return []prometheus.Collector{m.orders, m.dead, m.lost, m.restarts, m.commits, m.watermark, m.reloads, m.products, m.stale}
 }
 
 // count adds the orders since counted was taken, and takes it anew.

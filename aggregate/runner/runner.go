@@ -12,6 +12,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"livemap/aggregate"
@@ -23,6 +24,8 @@ import (
 // pause of a leader that is alive, shorter than anybody's patience.
 const (
 	flushEvery   = 100 * time.Millisecond // between two transactions
+	flushBehind  = 300 * time.Millisecond // likewise, while there is more to catch up than behindBy
+	behindBy     = 10 * time.Second
 	fetchEvery   = 5 * time.Millisecond   // between two looks at what was fetched, while aggregating
 	beatEvery    = time.Second            // between two leader records when nothing else is written
 	standbyAfter = 3 * time.Second        // silence of the checkpoint after which a standby takes over
@@ -51,8 +54,8 @@ var (
 type Config struct {
 	Kafka     kafka.Config
 	Aggregate aggregate.Config
-	// Classification is a Parquet file or folder as a file:// URL; empty: every
-	// product is unclassified.
+	// Classification is a Parquet file or folder as a file://, s3:// or gs:// URL;
+	// empty: every product is unclassified.
 	Classification string
 	// Instance names this process. Its successor of the same name takes over
 	// without waiting; an empty name always waits.
@@ -68,7 +71,10 @@ type Config struct {
 
 // Validate reports everything that is wrong.
 func (c Config) Validate() error {
-	_, err := newCatalogue(c.Classification)
+	var err error
+	if c.Classification != "" {
+		_, err = checkShelf(c.Classification)
+	}
 	return errors.Join(c.Kafka.Validate(), c.Aggregate.Validate(), err)
 }
 
@@ -138,19 +144,21 @@ type runner struct {
 }
 
 func (r *runner) run(ctx context.Context) error {
+	products, err := openCatalogue(ctx, r.cfg.Classification, r.log, r.metrics)
+	if err != nil {
+		return err
+	}
 	if err := kafka.WaitReady(ctx, r.cfg.Kafka); err != nil {
 		return err
 	}
 	if err := kafka.EnsureTopics(ctx, r.cfg.Kafka, Topics(r.cfg.OrderPartitions)...); err != nil {
 		return err
 	}
-	products, err := newCatalogue(r.cfg.Classification)
-	if err != nil {
-		return err
-	}
-	if err := products.load(); err != nil {
-		return err
-	}
+	watching, stop := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	defer watch.Wait()
+	defer stop()
+	watch.Go(func() { products.watch(watching) })
 	if err := r.standBy(ctx); err != nil {
 		return err
 	}

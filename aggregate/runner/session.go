@@ -110,12 +110,10 @@ func (s *session) step(ctx context.Context) error {
 		return err
 	}
 	now := time.Now()
-	if now.Sub(s.lastFlush) < flushEvery {
+	if now.Before(s.due()) {
 		return nil
 	}
-	if next, changed := s.products.refresh(s.log, now); changed {
-		s.agg.SetClassification(next)
-	}
+	s.agg.SetClassification(s.products.current())
 	out, err := s.agg.Flush(orders.TimeOf(now))
 	if err != nil {
 		return fmt.Errorf("flush: %w", err)
@@ -126,6 +124,15 @@ func (s *session) step(ctx context.Context) error {
 	err = s.commit(ctx, &out)
 	s.lastFlush = time.Now() // not before: a slow commit would leave no time to aggregate
 	return err
+}
+
+// due returns when the next flush is. While a backlog is read nobody waits for
+// figures that are seconds old, and fewer of them leave more time to read it.
+func (s *session) due() time.Time {
+	if at, ok := s.agg.Watermark(); ok && s.lastFetch.Sub(at.Std()) > behindBy && s.backlog.full() {
+		return s.lastFlush.Add(flushBehind)
+	}
+	return s.lastFlush.Add(flushEvery)
 }
 
 // tell logs what became of the orders since the last time, if anything did not
@@ -157,7 +164,7 @@ func (s *session) tell(now time.Time) {
 // fetch takes over what the reader has; it waits only while there is nothing
 // to do, and never beyond the next flush.
 func (s *session) fetch(ctx context.Context) error {
-	wait := time.Until(s.lastFlush.Add(flushEvery))
+	wait := time.Until(s.due())
 	if s.nextPartition() >= 0 {
 		wait = 0
 	}
@@ -234,7 +241,7 @@ func (s *session) nextPartition() int {
 // consume aggregates what was fetched until the next flush is due, and takes
 // over what is fetched meanwhile.
 func (s *session) consume() error {
-	due := s.lastFlush.Add(flushEvery)
+	due := s.due()
 	for {
 		now := time.Now()
 		i := s.nextPartition()

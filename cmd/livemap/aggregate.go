@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -75,6 +76,12 @@ func explicit(d time.Duration) time.Duration {
 	return d
 }
 
+// collectAt is how much memory may grow, in per cent, before the collector runs.
+// What the aggregator holds are a few large tables without pointers, so that
+// looking through them costs nothing, and keeping as much again in reserve, as
+// is usual, would cost a gigabyte.
+const collectAt = 25
+
 func (c *aggregateCmd) Run(e env) error {
 	settings, err := c.aggregateFlags.config()
 	cfg := runner.Config{
@@ -83,6 +90,9 @@ func (c *aggregateCmd) Run(e env) error {
 	}
 	if err := errors.Join(err, cfg.Validate()); err != nil {
 		return usage(err)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
 	}
 	group, ctx := errgroup.WithContext(e.ctx)
 	group.Go(func() error {

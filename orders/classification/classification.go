@@ -1,6 +1,6 @@
 // Package classification reads and writes what is known of products as Parquet:
 // the file that livemap orders writes with --classification-out and that
-// livemap aggregate reads with --classification. Start at [Read] and [Write].
+// livemap aggregate reads with --classification. Start at [Scan] and [Write].
 //
 // The columns are product, title, category and, where a classification changes
 // over time, valid_from. Which entry is true of a product at which time is for
@@ -41,56 +41,59 @@ type Entry struct {
 	ValidFrom orders.Time // 0, which is before all orders, where the file says NULL or does not say
 }
 
-// Read reads a file of size bytes, in batches, and returns its entries in the
-// order of the file. Products may be text or whole numbers. Rows whose product
-// is NULL or no id of an order's product are left out. Control characters in
-// texts become spaces.
-//
-// A file of another schema, with more than MaxRows rows, without rows, cut short
-// or otherwise damaged is an error.
+// Read returns the entries of a file, see [Scan].
 func Read(r io.ReaderAt, size int64) ([]Entry, error) {
-	entries, err := read(r, size, MaxRows)
-	if err != nil {
-		return nil, fmt.Errorf("classification: %w", err)
+	var entries []Entry // not sized by what the footer promises, which may be a lie
+	if err := Scan(r, size, func(e Entry) { entries = append(entries, e) }); err != nil {
+		return nil, err
 	}
 	return entries, nil
 }
 
-func read(r io.ReaderAt, size, maxRows int64) ([]Entry, error) {
+// Scan reads a file of size bytes, in batches, and calls yield for each entry in
+// the order of the file. Products may be text or whole numbers. Rows whose product
+// is NULL or no id of an order's product are left out. Control characters in
+// texts become spaces.
+//
+// A file of another schema, with more than MaxRows rows, without rows, cut short
+// or otherwise damaged is an error; entries before the damage have been yielded
+// then.
+func Scan(r io.ReaderAt, size int64, yield func(Entry)) error {
+	if err := scan(r, size, MaxRows, yield); err != nil {
+		return fmt.Errorf("classification: %w", err)
+	}
+	return nil
+}
+
+func scan(r io.ReaderAt, size, maxRows int64, yield func(Entry)) error {
 	f, err := columns.Open(r, size)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if f.Rows() == 0 {
-		return nil, errors.New("file has no rows")
+		return errors.New("file has no rows")
 	}
 	if f.Rows() > maxRows {
-		return nil, fmt.Errorf("file has %d rows, at most %d are read", f.Rows(), maxRows)
+		return fmt.Errorf("file has %d rows, at most %d are read", f.Rows(), maxRows)
 	}
 	c, err := choose(f)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	titles, categories := interned{}, interned{}
-	var entries []Entry // not sized by what the footer promises, which may be a lie
-	err = f.Each(c.all, func(row []parquet.Value) error {
-		e := Entry{
-			Product:  productID(row[0]),
-			Title:    titles.of(row[1], MaxTitleBytes),
-			Category: categories.of(row[2], MaxCategoryBytes),
+	categories := interned{}
+	return f.Each(c.all, func(row []parquet.Value) error {
+		e := Entry{Product: productID(row[0]), Category: categories.of(row[2], MaxCategoryBytes)}
+		if !row[1].IsNull() {
+			e.Title = tidy(string(row[1].ByteArray()), MaxTitleBytes)
 		}
 		if c.dated && !row[3].IsNull() {
 			e.ValidFrom = c.validFrom.Time(row[3])
 		}
 		if e.Product != "" && len(e.Product) <= orders.MaxIDBytes {
-			entries = append(entries, e)
+			yield(e)
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return entries, nil
 }
 
 // chosen are the columns of a file that hold a classification.
@@ -130,9 +133,11 @@ func productID(v parquet.Value) string {
 	return string(v.ByteArray())
 }
 
-// interned shares the equal texts of one column: categories are few, and many
-// titles repeat.
+// interned shares the equal texts of one column: categories are few. Beyond
+// maxInterned it shares no more.
 type interned map[string]string
+
+const maxInterned = 1 << 16
 
 func (in interned) of(v parquet.Value, most int) string {
 	if v.IsNull() {
@@ -143,13 +148,18 @@ func (in interned) of(v parquet.Value, most int) string {
 	}
 	raw := string(v.ByteArray())
 	s := tidy(raw, most)
-	in[raw] = s
+	if len(in) < maxInterned {
+		in[raw] = s
+	}
 	return s
 }
 
 // tidy makes s fit for a line of the page: UTF-8, no control characters, at most
 // most bytes.
 func tidy(s string, most int) string {
+	if plain(s) && len(s) <= most {
+		return s
+	}
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || (r >= 0x7f && r <= 0x9f) {
 			return ' '
@@ -164,6 +174,16 @@ func tidy(s string, most int) string {
 		end--
 	}
 	return s[:end]
+}
+
+// plain reports whether s is printable ASCII.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // row is a row of the files that Write makes.

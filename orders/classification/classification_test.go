@@ -190,7 +190,7 @@ func TestReadRefuses(t *testing.T) {
 			}
 		}
 	}
-	if _, err := read(bytes.NewReader(good), int64(len(good)), 2999); err == nil || !strings.Contains(err.Error(), "at most 2999") {
+	if err := scan(bytes.NewReader(good), int64(len(good)), 2999, func(Entry) {}); err == nil || !strings.Contains(err.Error(), "at most 2999") {
 		t.Errorf("too many rows: %v", err)
 	}
 }
