@@ -5,6 +5,8 @@ FUZZTIME ?= 30s
 SEED ?= 1
 MINUTES ?= 10
 ROUNDS ?= 3
+ORDERS ?= 60000000
+RUNS ?= 5
 NICE := nice -n 5
 
 help: ## this list
@@ -42,7 +44,10 @@ faults: setup ## kill pods, nginx, Kafka and the aggregator under 5,000 clients 
 flink-demo: setup
 	@go run ./flink/demo
 
+bench-aggregate: setup ## drain a backlog of ORDERS from a real Kafka beside it, RUNS times; kept below .cache/backlog
+	go run ./e2e/backlog -orders $(ORDERS) -runs $(RUNS)
+
 clean: ## remove what was built; .cache stays, for it was fetched
 	rm -rf livemap .cache/web-dist .cache/logs .cache/artifacts
 
-.PHONY: help setup build demo check test fuzz bench faults flink-demo clean
+.PHONY: help setup build demo check test fuzz bench bench-aggregate faults flink-demo clean

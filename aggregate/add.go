@@ -41,14 +41,16 @@ func (a *Aggregator) add(partition int32, part *partition, p *Prepared, o *prepa
 		// What was dealt with before a restart is in the checkpoint, unless its pane
 		// was open.
 		if secondOf(o.at) >= a.slide.end && a.judge(part, o) == Accepted {
-			a.store(a.entryOf(partition, p, o), o.offset)
+			e := a.entryOf(partition, p, o)
+			a.store(&e, o.offset)
 		}
 		a.Advance(partition, o.offset+1)
 		return Replayed
 	}
 	v := a.judge(part, o)
 	if v == Accepted {
-		v = a.accept(a.entryOf(partition, p, o), o)
+		e := a.entryOf(partition, p, o)
+		v = a.accept(&e, o)
 	}
 	if !v.Dead() {
 		at := o.at
@@ -97,7 +99,7 @@ func (a *Aggregator) judge(part *partition, o *prepared) Verdict {
 }
 
 // accept takes an order into the state and into the next shipments.
-func (a *Aggregator) accept(e entry, o *prepared) Verdict {
+func (a *Aggregator) accept(e *entry, o *prepared) Verdict {
 	a.highest = max(a.highest, e.at)
 	v, first := Accepted, noProduct
 	if e.start < a.slide.end {
@@ -112,7 +114,7 @@ func (a *Aggregator) accept(e entry, o *prepared) Verdict {
 
 // store takes an order into its open pane and returns the number of the product
 // of its first line, if that was counted.
-func (a *Aggregator) store(e entry, offset int64) (first productID) {
+func (a *Aggregator) store(e *entry, offset int64) (first productID) {
 	a.coverStart(e.start)
 	q := a.panes.openAt(e.start)
 	q.open.noteOffset(e.partition, offset)
@@ -135,7 +137,7 @@ func (a *Aggregator) store(e entry, offset int64) (first productID) {
 }
 
 // correct takes an order into a closed pane and every closed window after it.
-func (a *Aggregator) correct(e entry) {
+func (a *Aggregator) correct(e *entry) {
 	scopes := scopesOf(e.country)
 	a.correctWindows(e.start, scopes, e.sums)
 	for _, id := range scopes {
@@ -154,8 +156,9 @@ func (a *Aggregator) correct(e entry) {
 			counted = append(counted, line)
 		}
 	}
-	e.lines = counted
-	a.changes.late = append(a.changes.late, e)
+	late := *e
+	late.lines = counted
+	a.changes.late = append(a.changes.late, late)
 }
 
 // scopesOf returns the scopes of an order: the world and its country.
@@ -167,7 +170,7 @@ func scopesOf(country scopeID) []scopeID {
 }
 
 // fill adds an order to its pane, to shoppers and the duplicate check.
-func (a *Aggregator) fill(q *pane, e entry) {
+func (a *Aggregator) fill(q *pane, e *entry) {
 	q.at(worldID).sums.add(e.sums)
 	if e.country != worldID {
 		q.at(e.country).sums.add(e.sums)
@@ -177,7 +180,7 @@ func (a *Aggregator) fill(q *pane, e entry) {
 }
 
 // addUnits counts a line's units. ok is false if there are none, or no room.
-func (a *Aggregator) addUnits(e entry, line entryLine) (id productID, ok bool) {
+func (a *Aggregator) addUnits(e *entry, line entryLine) (id productID, ok bool) {
 	if line.units <= 0 || len(line.name) == 0 {
 		return 0, false
 	}

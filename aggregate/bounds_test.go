@@ -56,10 +56,7 @@ func TestShipmentsFit(t *testing.T) {
 	if n := len(a.arcs.list); n != 2*maxArcCells {
 		t.Errorf("%d cells of the world and a country, want %d", n, 2*maxArcCells)
 	}
-	value, err := encodeShipments(a.shipmentsRecord(&a.batches[worldID], worldID, startTime))
-	if err != nil {
-		t.Fatal(err)
-	}
+	value := encodeShipments(a.shipmentsRecord(&a.batches[worldID], worldID, startTime))
 	var record feed.Shipments
 	if err := json.Unmarshal(value, &record); err != nil {
 		t.Fatal(err)
@@ -78,7 +75,7 @@ func TestLatestOrder(t *testing.T) {
 	t.Parallel()
 	b := &batch{}
 	for i, at := range []orders.Time{5, 9, 5, 1, 9, 7} {
-		b.add(entry{}, &prepared{at: at, amount: int64(i)}, noProduct)
+		b.add(&entry{}, &prepared{at: at, amount: int64(i)}, noProduct)
 	}
 	var got []int64
 	for _, l := range b.latest {

@@ -18,7 +18,8 @@ func (a *Aggregator) Flush(now orders.Time) (Output, error) {
 		a.closeThrough(secondOf(a.marks.now))
 	}
 	a.writeWindows(now)
-	steps := []func(orders.Time) error{a.writeHistory, a.writeShipments}
+	a.writeShipments(now)
+	steps := []func(orders.Time) error{a.writeHistory}
 	if a.marks.replaying == 0 { // otherwise open panes would show too little
 		a.writeMetrics(now)
 		steps = append(steps, a.writeEarlyTrending)

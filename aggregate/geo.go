@@ -22,11 +22,28 @@ const (
 // distance returns the great-circle distance in metres by the haversine
 // formula, rounded half away from zero.
 func distance(from, to orders.Place) int64 {
-	const radians = math.Pi / 180
-	lat1, lat2 := from.Lat*radians, to.Lat*radians
-	sinLat := math.Sin((lat2 - lat1) / 2)
-	sinLon := math.Sin((to.Lon - from.Lon) * radians / 2)
-	h := float64(sinLat*sinLat) + float64(math.Cos(lat1)*math.Cos(lat2)*sinLon*sinLon)
+	a, b := pointOf(from), pointOf(to)
+	return a.distance(&b)
+}
+
+// point is a place with all that a distance needs of it alone.
+type point struct {
+	lat    float64 // radians
+	cosLat float64
+	lon    float64 // degrees
+}
+
+const radians = math.Pi / 180
+
+func pointOf(p orders.Place) point {
+	lat := p.Lat * radians
+	return point{lat: lat, cosLat: math.Cos(lat), lon: p.Lon}
+}
+
+func (from *point) distance(to *point) int64 {
+	sinLat := math.Sin((to.lat - from.lat) / 2)
+	sinLon := math.Sin((to.lon - from.lon) * radians / 2)
+	h := float64(sinLat*sinLat) + float64(from.cosLat*to.cosLat*sinLon*sinLon)
 	return int64(math.Round(2 * earthRadiusM * math.Asin(math.Sqrt(min(h, 1)))))
 }
 

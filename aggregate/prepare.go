@@ -48,10 +48,9 @@ func (p *Prepared) Verdicts() []Verdict { return p.verdicts }
 // Offset returns the offset of the i-th order.
 func (p *Prepared) Offset(i int) int64 { return p.orders[i].offset }
 
-// Reset makes p empty and keeps its memory.
+// Reset makes p empty and keeps its memory. What was in there is overwritten by
+// the next orders; until then it may refer to records that are gone.
 func (p *Prepared) Reset() {
-	clear(p.orders) // what they refer to
-	clear(p.lines)
 	p.orders, p.lines, p.verdicts = p.orders[:0], p.lines[:0], p.verdicts[:0]
 }
 
@@ -61,6 +60,7 @@ func (p *Prepared) Reset() {
 type Preparer struct {
 	money *converter
 	pairs []knownPair // by hash of the places' numbers
+	spots []knownSpot // by a place's number
 }
 
 // knownPair is what two places have in common.
@@ -70,6 +70,16 @@ type knownPair struct {
 	cells    arcCells
 }
 
+// knownSpot is what is worked out of one place.
+type knownSpot struct {
+	point
+	number   uint32 // 0: free
+	lat, lon int16  // its cell
+}
+
+// rememberedSpots is how many places are remembered so.
+const rememberedSpots = 1 << 12
+
 // rememberedPairs is how many pairs of places a Preparer remembers; a new one
 // takes the place of another.
 const rememberedPairs = 1 << 15
@@ -78,7 +88,7 @@ const rememberedPairs = 1 << 15
 // it is given numbers for must come from one [orders.Quick].
 func NewPreparer(cfg Config) *Preparer {
 	cfg = cfg.withDefaults()
-	return &Preparer{money: newConverter(cfg.Currency, cfg.Rates), pairs: make([]knownPair, rememberedPairs)}
+	return &Preparer{money: newConverter(cfg.Currency, cfg.Rates), pairs: make([]knownPair, rememberedPairs), spots: make([]knownSpot, rememberedSpots)}
 }
 
 // Prepare appends an order to p. p refers to what o refers to.
@@ -124,9 +134,19 @@ func (r *Preparer) between(from, to *orders.KnownPlace) (int64, arcCells) {
 	}
 	k := &r.pairs[spread(uint64(from.Number)<<32|uint64(to.Number))%rememberedPairs]
 	if k.from != from.Number || k.to != to.Number {
-		*k = knownPair{from.Number, to.Number, distance(from.Place, to.Place), cellsOf(from.Place, to.Place)}
+		a := *r.spot(from) // not the pointer: both may have the same slot
+		b := r.spot(to)
+		*k = knownPair{from.Number, to.Number, a.distance(&b.point), arcCells{a.lat, a.lon, b.lat, b.lon}}
 	}
 	return k.metres, k.cells
+}
+
+func (r *Preparer) spot(p *orders.KnownPlace) *knownSpot {
+	s := &r.spots[p.Number%rememberedSpots]
+	if s.number != p.Number {
+		*s = knownSpot{number: p.Number, point: pointOf(p.Place), lat: halfDegrees(p.Lat), lon: halfDegrees(p.Lon)}
+	}
+	return s
 }
 
 // noCountry is the slot of what is no country code.

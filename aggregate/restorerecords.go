@@ -85,7 +85,7 @@ func (r *restorer) lateEntry(t tag, in *body) {
 		}
 		a.slide.end = min(a.slide.end, e.start)
 		a.marks.grow(int(e.partition) + 1)
-		a.fill(a.panes.closedAt(e.start), e)
+		a.fill(a.panes.closedAt(e.start), &e)
 		for _, line := range e.lines {
 			a.trend.units.put(e.start.minute(), line.product, e.country, line.units)
 		}

@@ -1,8 +1,6 @@
 package aggregate
 
 import (
-	"encoding/json"
-
 	"livemap/feed"
 	"livemap/orders"
 )
@@ -31,7 +29,7 @@ const noProduct = ^productID(0)
 
 // ship takes an accepted order into the next shipments. first is the number of
 // its first product, if it has one.
-func (a *Aggregator) ship(e entry, o *prepared, first productID) {
+func (a *Aggregator) ship(e *entry, o *prepared, first productID) {
 	a.arcs.add(o.cells, e.country)
 	a.batches[worldID].add(e, o, first)
 	if e.country != worldID {
@@ -40,7 +38,7 @@ func (a *Aggregator) ship(e entry, o *prepared, first productID) {
 }
 
 // add notes an order. Of equal times the one that came last is the newer.
-func (b *batch) add(e entry, o *prepared, first productID) {
+func (b *batch) add(e *entry, o *prepared, first productID) {
 	if b.of == 0 {
 		b.at = o.at
 	}
@@ -82,22 +80,18 @@ func (a *Aggregator) nameLatest() {
 func (b *batch) reset() { *b = batch{} }
 
 // writeShipments appends one shipments record for each scope with orders.
-func (a *Aggregator) writeShipments(now orders.Time) error {
+func (a *Aggregator) writeShipments(now orders.Time) {
 	a.arcs.rank()
 	for _, id := range a.scopes.sorted {
 		b := &a.batches[id]
 		if b.of == 0 {
 			continue
 		}
-		value, err := encodeShipments(a.shipmentsRecord(b, id, now))
-		if err != nil {
-			return err
-		}
+		value := encodeShipments(a.shipmentsRecord(b, id, now))
 		a.out = append(a.out, Record{Topic: feed.TopicShipments, Key: a.scopes.names[id], Value: value, At: now})
 		b.reset()
 	}
 	a.arcs.reset()
-	return nil
 }
 
 func (a *Aggregator) shipmentsRecord(b *batch, id scopeID, now orders.Time) *feed.Shipments {
@@ -127,11 +121,11 @@ func (a *Aggregator) shipmentsRecord(b *batch, id scopeID, now orders.Time) *fee
 
 // encodeShipments encodes a record within feed.MaxShipmentsBytes: arcs go from
 // the end, and then latest orders, until it fits.
-func encodeShipments(record *feed.Shipments) ([]byte, error) {
+func encodeShipments(record *feed.Shipments) []byte {
 	for {
-		value, err := json.Marshal(record)
-		if err != nil || len(value) <= feed.MaxShipmentsBytes {
-			return value, err
+		value := appendShipments(make([]byte, 0, 1024+64*len(record.Arcs)), record)
+		if len(value) <= feed.MaxShipmentsBytes {
+			return value
 		}
 		if n := len(record.Arcs); n > 0 {
 			// At least as many as the excess needs, at most 57 bytes each.

@@ -10,7 +10,7 @@ const touchAhead = 32
 // order cost a third (149 against 53 ns in a trial of the tables alone).
 func (a *Aggregator) touch(part *partition, p *Prepared, first int) {
 	var sum uint64
-	t, u := a.shoppers, a.trend.units
+	t := a.shoppers
 	list := p.orders[first:min(first+touchAhead, len(p.orders))]
 	for i := range list {
 		o := &list[i]
@@ -24,9 +24,33 @@ func (a *Aggregator) touch(part *partition, p *Prepared, first int) {
 			}
 		}
 	}
-	lines := p.lines[list[0].firstLine:list[len(list)-1].afterLines]
-	for i := range lines {
-		sum += u.slots[int(lines[i].hash)&(len(u.slots)-1)].hash
+	a.touched += sum + a.touchUnits(p, list)
+}
+
+// touchUnits does so for what counts the products: first their numbers, then
+// where the minute of the orders, nearly always one, counts them.
+func (a *Aggregator) touchUnits(p *Prepared, list []prepared) (sum uint64) {
+	u := a.trend.units
+	for _, l := range p.lines[list[0].firstLine:list[len(list)-1].afterLines] {
+		sum += uint64(u.slots[int(l.hash)&(len(u.slots)-1)].id)
 	}
-	a.touched += sum
+	i, found := u.index(secondOf(list[0].at).minute())
+	if !found {
+		return sum
+	}
+	slots := u.buckets[i].units.slots
+	mask := uint64(len(slots) - 1)
+	for k := range list {
+		o := &list[k]
+		country := scopeID(0)
+		if o.country != noCountry {
+			country = a.scopes.byCode[o.country]
+		}
+		for _, l := range p.lines[o.firstLine:o.afterLines] {
+			id, _ := u.find(l.hash)
+			sum += slots[spread(uint64(unitKeyOf(id, worldID))+1)&mask].key
+			sum += slots[spread(uint64(unitKeyOf(id, country))+1)&mask].key
+		}
+	}
+	return sum
 }

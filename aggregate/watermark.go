@@ -33,6 +33,7 @@ type watermarks struct {
 	now       orders.Time // the watermark; never goes back
 	most      orders.Time // it may not pass this before the next Flush, see pace.go
 	lowest    int         // the partition that determines it, -1: find it
+	next      orders.Time // no other partition that counts is below this
 	replaying int         // partitions being read again; the watermark waits
 
 	allIdle   bool
@@ -76,6 +77,10 @@ func (w *watermarks) record(index int, at, wall orders.Time) {
 	if at > p.highest {
 		p.highest = at
 		if w.lowest == index {
+			if at <= w.next { // it still is
+				w.raise(w.of(p))
+				return
+			}
 			w.lowest = -1
 		}
 	}
@@ -128,9 +133,17 @@ func (w *watermarks) advance() {
 		return
 	}
 	lowest := -1
+	w.next = anyTime
 	for i, p := range w.parts {
-		if !p.idle && (lowest < 0 || p.highest < w.parts[lowest].highest) {
+		switch {
+		case p.idle:
+		case lowest < 0:
 			lowest = i
+		case p.highest < w.parts[lowest].highest:
+			w.next = w.parts[lowest].highest
+			lowest = i
+		default:
+			w.next = min(w.next, p.highest)
 		}
 	}
 	w.lowest = lowest

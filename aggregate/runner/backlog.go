@@ -6,7 +6,7 @@ import "livemap/orders"
 const (
 	// maxQueued is how many records of one partition wait before its fetching
 	// pauses; it resumes at half of that.
-	maxQueued = 20_000
+	maxQueued = 10_000
 	// maxDrift is how far one partition's watermark may run ahead of the lowest
 	// that counts, when the lowest has nothing to offer. What runs ahead stays in
 	// open panes, so this bounds their memory. It must exceed the 60 s by which an

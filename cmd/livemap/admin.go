@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,7 +16,7 @@ import (
 // adminOff is the address of no admin listener.
 const adminOff = "off"
 
-// serveAdmin serves /healthz and /metrics at address until ctx is done. That an
+// serveAdmin serves /healthz, /metrics and /debug/pprof at address until ctx is done. That an
 // address cannot be had is a matter of configuration.
 func serveAdmin(ctx context.Context, address string, collectors ...prometheus.Collector) error {
 	if address == adminOff {
@@ -30,6 +31,8 @@ func serveAdmin(ctx context.Context, address string, collectors ...prometheus.Co
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
 		return usage(fmt.Errorf("admin-listen: %w", err))

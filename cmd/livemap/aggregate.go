@@ -25,7 +25,7 @@ type aggregateCmd struct {
 
 // aggregateFlags are the settings of the aggregation.
 type aggregateFlags struct {
-	Classification string        `help:"Parquet file, or folder of such files, with the columns product, title, category and optionally valid_from: file:///path. Read again when it changes." placeholder:"URL"`
+	Classification string        `help:"Parquet file, or folder of such files, with the columns product, title, category and optionally valid_from: file:///path, s3://bucket/path or gs://bucket/path. Read again when it changes." placeholder:"URL"`
 	Rates          string        `help:"Exchange rates: a CSV file in the layout of the European Central Bank's history (Date,USD,JPY,…; units for one EUR)." placeholder:"FILE"`
 	Currency       string        `help:"Currency of all sales figures, ISO 4217." default:"USD"`
 	Disorder       time.Duration `help:"How far the orders of a partition may be out of order before they become corrections." default:"2s"`

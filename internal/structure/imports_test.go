@@ -46,7 +46,7 @@ var rules = []rule{
 	{room: "conformance/run", may: []string{"conformance"}, why: "flags around the suite"},
 	{room: "server/proxyproto", why: "a header in front of HTTP knows nothing of what follows"},
 	{room: "server", may: slices.Concat(contracts, []string{"sse", "auth", "web", "hub", "kafka", "server/proxyproto"}), test: append([]string{"internal/certtest"}, logs...), why: "the HTTP edge brings Kafka and the hub together; it does not aggregate"},
-	{room: "aggregate/runner", may: slices.Concat(contracts, []string{"aggregate", "kafka", "orders/classification"}), test: append([]string{"orders/synthetic"}, logs...), why: "the I/O around the pure aggregate; it does not serve"},
+	{room: "aggregate/runner", may: slices.Concat(contracts, []string{"aggregate", "kafka", "orders/classification"}), test: append([]string{"orders/synthetic", "internal/child"}, logs...), why: "the I/O around the pure aggregate; it does not serve"},
 
 	{room: "cmd/livemap", may: slices.Concat(contracts, []string{
 		"orders/gazetteer", "orders/classification", "orders/synthetic", "orders/journey", "orders/pacer", "sse", "auth", "web",
@@ -61,6 +61,7 @@ var rules = []rule{
 	{room: "e2e/clients", test: []string{"internal/child", "kafka", "e2e/stage", "e2e/numbered"}, why: "clients that others wrote, judged from outside"},
 	{room: "e2e/broken", test: []string{"feed", "kafka", "kafka/kafkatest", "e2e/stage", "e2e/numbered"}, why: "a cluster and a pod, judged from outside"},
 	{room: "flink/demo", may: []string{"internal/child", "kafka", "kafka/kafkatest"}, why: "it starts processes; what they do is theirs"},
+	{room: "e2e/backlog", may: slices.Concat(contracts, []string{"orders/classification", "internal/child", "kafka", "kafka/kafkatest"}), why: "a whole process measured from outside: it makes the orders, starts the program and reads what came out"},
 	{room: "internal/structure", why: "it reads the repository, not the program"},
 	{room: "ci/gotest", why: "it reads what go test prints"},
 }
@@ -82,7 +83,7 @@ var bans = []ban{
 	{path: "testing/...", except: []string{"kafka/kafkatest"}, why: "the program carries no test code"},
 	{path: "livemap/hub/...", except: []string{"hub/...", "server", "cmd/livemap"}, inTest: true, why: "loadtest and the others meet the hub over its socket"},
 	{path: "github.com/alecthomas/...", except: []string{"cmd/livemap"}, inTest: true, why: "only cmd reads flags, environment and configuration files"},
-	{path: "flag", except: []string{"cmd/livemap", "e2e/faults", "conformance/run"}, why: "only commands read flags, environment and configuration files"},
+	{path: "flag", except: []string{"cmd/livemap", "e2e/backlog", "e2e/faults", "conformance/run"}, why: "only commands read flags, environment and configuration files"},
 	{path: "unsafe", except: []string{"hub/internal/poll"}, why: "nothing here is worth it but a port to system calls"},
 	{path: "log", why: "a *slog.Logger is passed in"},
 }

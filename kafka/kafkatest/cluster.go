@@ -39,6 +39,10 @@ func Scram(mechanism, user, password string) Option {
 	}
 }
 
+// Kept makes a cluster go on with the data that one of the same folder left: what
+// took minutes to write can be read again and again.
+func Kept() Option { return func(c *Cluster) { c.kept = true } }
+
 type listener struct{ name, protocol string }
 
 // Cluster is one Kafka of one or more nodes. It is for one goroutine.
@@ -49,6 +53,7 @@ type Cluster struct {
 	listeners  []listener
 	formatArgs []string
 	stopped    bool
+	kept       bool
 	nodes      []*Node
 }
 

@@ -50,6 +50,9 @@ func (n *Node) ID() int { return n.id }
 // Addr is where clients connect, host:port. It stays over restarts.
 func (n *Node) Addr() string { return child.Address(n.port) }
 
+// PID is the number of the running process.
+func (n *Node) PID() int { return n.process.PID() }
+
 // Running says whether the node has been started and not ended by us.
 func (n *Node) Running() bool { return n.process != nil }
 
@@ -119,6 +122,10 @@ func (n *Node) pick() error {
 // format writes the node's settings and formats its storage.
 func (n *Node) format() error {
 	data := n.path("data")
+	_, err := os.Stat(filepath.Join(data, "meta.properties"))
+	if n.cluster.kept && err == nil {
+		return os.WriteFile(n.path("server.properties"), n.serverProperties(data), 0o600)
+	}
 	if err := os.RemoveAll(data); err != nil {
 		return err
 	}
