@@ -471,3 +471,24 @@ func TestDamaged(t *testing.T) {
 	wantEvents(t, c.read(), want[0], want[2])
 	c.leave()
 }
+
+// A log that is cut while a client is caught up from it: the client is told, and
+// what takes the place of what it has seen does not pass for that.
+func TestTruncatedWhileCaughtUp(t *testing.T) {
+	s, log := pasts(t, 3000, nil)
+	s.pageSize = 4000
+	c := s.join(with(only("events"), eventsID(s, 10)))
+	for len(c.got.events) == 0 || c.prefix != nil { // until its first page is over
+		if _, err := c.advance(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		c.got.take(t, c.sink.Next(c.sink.Len()))
+	}
+	log.w.logs["events"][0] = log.w.logs["events"][0][:5]
+	s.SetLost(0, 0, 3000, 5)
+	s.put("events/0@5 a=new5", "events/0@6 a=new6")
+	wantEvents(t, c.read(), `gap {"topic":"events","partition":0,"reason":"truncated","to":7}`)
+	s.put("events/0@7 a=new7")
+	wantEvents(t, c.read(), "events new7")
+	c.leave()
+}

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -143,7 +144,7 @@ func (h *Hub) fill(ctx context.Context, p *plan) error {
 		}
 	}
 	if !moved {
-		return failed
+		return cmp.Or(failed, errHistory)
 	}
 	for i := range end { // an id has no absent partitions at its end
 		for n := len(end[i].next); n > 0 && end[i].next[n-1] == Absent; n-- {

@@ -250,7 +250,8 @@ func (p *plan) endRange(stands []stand, from origin) {
 
 // continued adds the records of a log topic since, with a gap for each
 // partition whose records are not kept so far back: where there is a history a
-// page came before. A partition that is new to the client starts at 0.
+// page came before. Who is ahead of the hub has waited for it in vain, or has seen
+// a log that was cut since. A partition that is new to the client starts at 0.
 func (p *plan) continued(t *stand, number int32, i int, had *idTopic, lapped bool) {
 	start := t.position()
 	from := make([]int64, len(start.next))
@@ -273,6 +274,8 @@ func (p *plan) continued(t *stand, number int32, i int, had *idTopic, lapped boo
 			g.reason, g.to = GapSlow, t.next[k]
 		case from[k] < floor:
 			g.reason, g.to = GapExpired, floor
+		case from[k] > max(t.next[k], 0): // the log was cut while it was caught up
+			g.reason, g.from, g.to = GapTruncated, Absent, max(t.next[k], 0)
 		default:
 			continue
 		}
