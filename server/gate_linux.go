@@ -76,10 +76,12 @@ func (g *gate) Accept() (net.Conn, error) {
 			continue
 		}
 		conn, err := connOf(fd)
-		if err != nil {
-			return nil, &net.OpError{Op: "accept", Net: "tcp", Addr: g.Addr(), Err: err}
+		if err == nil {
+			return conn, nil
 		}
-		return conn, nil
+		// The last descriptor, perhaps. It is free again, and no reason to end.
+		g.server.metrics.refusedConnections[refusedFull].Inc()
+		g.server.config.Logger.Debug("accept a connection", "remote", from, "err", err)
 	}
 }
 
