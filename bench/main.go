@@ -167,7 +167,7 @@ func (s *settings) parse(args []string, stderr io.Writer) error {
 	f.Float64Var(&s.QuietRate, "quiet-rate", 5, "events a second")
 	f.DurationVar(&s.Overload, "overload", 4*time.Second, "time of overload that is measured; 0 for none")
 	f.Float64Var(&s.OverloadRate, "overload-rate", 100, "events a second")
-	f.Func("overload-more", "events a second that are tried besides where all of it is delivered, each more than the one before (default 125,150,200)", func(text string) (err error) {
+	f.Func("overload-more", "events a second that are tried besides where all of it is delivered, each more than the one before (default 150,200,300)", func(text string) (err error) {
 		s.OverloadMore, err = rates(text)
 		return err
 	})
@@ -183,7 +183,7 @@ func (s *settings) parse(args []string, stderr io.Writer) error {
 		s.Only = strings.Split(s.only, ",")
 	}
 	if s.OverloadMore == nil {
-		s.OverloadMore = []float64{125, 150, 200}
+		s.OverloadMore = []float64{150, 200, 300}
 	}
 	if s.quick {
 		s.HourEvents, s.OverloadMore = 0, nil

@@ -29,7 +29,8 @@ type metrics struct {
 
 // deliveryBuckets are from what a few clients take to what nobody should wait for.
 var deliveryBuckets = []float64{
-	.00005, .0001, .00015, .0002, .0003, .0004, .0005, .00075, .001, .0015, .002, .003, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5,
+	.00005, .0001, .0002, .0003, .0004, .0005, .0006, .0007, .0008, .0009, .001, .0012, .0015, .002, .003, .005,
+	.01, .02, .05, .1, .2, .5, 1, 2, 5,
 }
 
 func newMetrics() *metrics {
