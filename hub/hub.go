@@ -11,7 +11,7 @@
 //
 // Clients are driven in one of two ways. Where there is epoll a socket is handed
 // over to a shard ([Client.HandOver]): a loop that owns thousands of them, to
-// which each is a slot of some 56 bytes. Everywhere, and for streams that are
+// which each is a slot of 64 bytes. Everywhere, and for streams that are
 // not sockets, a goroutine walks the same cursor ([Client.Serve]) and bytes leave
 // through a [Sink].
 //
