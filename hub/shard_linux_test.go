@@ -460,9 +460,10 @@ func TestShardFails(t *testing.T) {
 		peers = append(peers, p)
 	}
 	broken := s.shards.all[0]
-	broken.mail.mu.Lock()
-	broken.mail.poller.Close()
-	broken.mail.mu.Unlock()
+	broken.post(func(m *mail) {
+		p := m.poller
+		m.calls = append(m.calls, func() { p.Close() }) // by the loop itself, which waits next
+	})
 	if err := <-ran; err == nil || !strings.Contains(err.Error(), "hub: shard 0: ") {
 		t.Errorf("ended with %v", err)
 	}
@@ -473,8 +474,8 @@ func TestShardFails(t *testing.T) {
 		}
 		p.over(CloseDrain)
 	}
-	if told != 2 || s.Clients() != 0 {
-		t.Errorf("%d of 2 were told goodbye, %d clients left", told, s.Clients())
+	if told < 2 || s.Clients() != 0 { // those of the broken one may be told, too
+		t.Errorf("%d were told goodbye, want 2 at least; %d clients left", told, s.Clients())
 	}
 	if _, err := s.Join(both()); err == nil {
 		t.Error("somebody may join")
