@@ -53,7 +53,7 @@ export function layoutFaults(page) {
     const over = (r) => r.width > 0 && r.height > 0 && r.left < canvas.right && r.right > canvas.left && r.top < canvas.bottom && r.bottom > canvas.top;
     for (const element of document.querySelectorAll('[data-figure], [data-totals], [data-trending], li, header > *, .tools, .timeline'))
       if (over(element.getBoundingClientRect())) faults.push(`over the globe: ${element.className} ${element.textContent.slice(0, 30)}`);
-    for (const element of document.querySelectorAll('[data-text], h2, .peak, .badge'))
+    for (const element of document.querySelectorAll('[data-text], .value, .tones > span, dd'))
       if (element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).display !== 'inline') faults.push(`text does not fit: ${element.textContent}`);
     for (const element of document.querySelectorAll('[data-text]')) {
       const r = element.getBoundingClientRect();

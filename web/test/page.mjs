@@ -112,6 +112,64 @@ describe('figures', () => {
   it('come without an error, another host or a breach of the policy', () => assert.deepEqual(faults, []));
 });
 
+describe('locales', () => {
+  for (const locale of ['fr-FR', 'de-DE', 'ja-JP', 'zh-CN', 'es-MX', 'pt-BR', 'en-GB'])
+    it(`${locale}: every figure's text equals the stream's`, async () => {
+      const { page, faults } = await live(`/?test=1&flat=1&lang=${locale}`, SIZES.laptop);
+      const figures = await readFigures(page);
+      const record = await witness.record('metrics', figures[0].emittedAt);
+      for (const { figure, text } of figures) assert.equal(text, expected(figure, record[figure], record.currency, locale), figure);
+      assert.deepEqual(faults, []);
+      await page.close();
+    });
+});
+
+it('a country: its own figures, filtered by the server, and back to the world', { timeout: 120_000 }, async () => {
+  const { page, faults } = await live('/?test=1&flat=1&country=DE', SIZES.laptop);
+  const country = new Witness(origin, 'metrics', 'country/DE');
+  try {
+    await page.waitForFunction((last) => document.querySelector('[data-figure]').dataset.emittedAt !== last, (await readFigures(page))[0].emittedAt, WAIT);
+    const figures = await readFigures(page);
+    const record = await country.record('metrics', figures[0].emittedAt);
+    assert.equal(record.scope, 'country/DE');
+    for (const { figure, text } of figures) assert.equal(text, expected(figure, record[figure], record.currency), figure);
+    await page.click('[data-back]');
+    await page.waitForFunction(() => document.querySelector('.page').dataset.scope === 'world' && document.querySelectorAll('[data-text]').length === 5, undefined, WAIT);
+    const world = await readFigures(page);
+    assert.equal((await witness.record('metrics', world[0].emittedAt)).scope, 'world');
+    await picture(page, shots, 'country');
+    assert.deepEqual(faults, []);
+  } finally {
+    await country.close();
+    await page.close();
+  }
+});
+
+it('replays a time that has passed, in an amber frame, from final windows, and comes back to live', { timeout: 180_000 }, async () => {
+  const { page, faults } = await live('/?test=1&flat=1', SIZES.laptop);
+  const requests = [];
+  page.on('request', (request) => requests.push(decodeURIComponent(request.url())));
+  await page.evaluate(() => {
+    const slider = document.querySelector('input[type=range]');
+    slider.value = 3_600 - 40;
+    for (const type of ['input', 'change']) slider.dispatchEvent(new Event(type, { bubbles: true }));
+  });
+  await page.waitForFunction(() => document.querySelector('.badge').dataset.badge === 'replay' && document.querySelector('[data-text]'), undefined, { timeout: 120_000 });
+  assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('.page'), '::after').borderTopStyle), 'solid');
+  const figures = await readFigures(page);
+  const asked = requests.find((url) => url.includes('topics=windows'));
+  assert.match(asked, /since=.*until=/);
+  const windows = new Witness(origin, `windows&since=${new Date(Date.parse(figures[0].emittedAt) - 5_000).toISOString()}`);
+  const record = await windows.record('windows', figures[0].emittedAt);
+  for (const { figure, text } of figures) assert.equal(text, expected(figure, record[figure], record.currency), figure);
+  await windows.close();
+  await picture(page, shots, 'replay');
+  await page.click('[data-live]');
+  await page.waitForFunction(() => document.querySelector('.badge').dataset.badge === 'live', undefined, WAIT);
+  assert.deepEqual(faults, []);
+  await page.close();
+});
+
 describe('delivery', () => {
   it('is under the content security policy', async () => {
     const { page, response } = await openPage(browser, origin, '/?test=1', SIZES.laptop);

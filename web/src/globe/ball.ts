@@ -99,7 +99,7 @@ export class Ball implements Globe {
     this.chosen = this.land.indexOf(code);
     this.view.mark(this.chosen, -1);
     const there = code === undefined ? undefined : (this.land.extent(code) ?? this.cityOf(code));
-    if (there) this.orbit.flyTo(there.lat, there.lon, Math.min(2.4, Math.max(1.1, 0.42 / Math.sin((Math.max(there.reach, 6) * Math.PI) / 180))));
+    if (there) this.orbit.flyTo(there.lat, there.lon, closeness(there));
     else if (code === undefined) this.orbit.roam();
   }
 
@@ -199,6 +199,11 @@ export class Ball implements Globe {
     if (verdict === 'hopeless') this.hopeless();
     else if (verdict !== 'stay') this.fit();
   }
+}
+
+/** How near to come to a country: a small one nearer, but so that the globe is still one. */
+function closeness({ reach }: Extent): number {
+  return Math.min(1.45, Math.max(1.1, 0.3 / Math.sin((Math.max(reach, 5) * Math.PI) / 180)));
 }
 
 function same(a: Hit | undefined, b: Hit | undefined): boolean {

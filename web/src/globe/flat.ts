@@ -196,7 +196,7 @@ export class FlatMap implements Globe {
     const night = cssOf(palette.landNight);
     const chosen = cssOf(palette.chosen);
     pen.clearRect(0, 0, this.stage.width, this.stage.height);
-    const size = Math.max(0.5, this.scale * 0.21);
+    const size = Math.max(0.6, this.scale * 0.26);
     for (let dot = 0; dot < land.count; dot++) {
       const [x, y, z] = land.vectors.subarray(3 * dot, 3 * dot + 3) as unknown as [number, number, number];
       const north = Math.asin(y) / RADIANS;

@@ -27,9 +27,9 @@ export interface Palette {
 export const DARK: Palette = {
   light: false,
   seaDay: [0.024, 0.085, 0.235],
-  seaNight: [0.010, 0.020, 0.058],
+  seaNight: [0.013, 0.026, 0.076],
   landDay: [0.50, 0.67, 1.0],
-  landNight: [0.19, 0.26, 0.52],
+  landNight: [0.24, 0.32, 0.62],
   airNear: [0.36, 0.64, 1.0],
   airFar: [0.10, 0.26, 0.85],
   dusk: [0.60, 0.28, 0.30],

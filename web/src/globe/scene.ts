@@ -61,6 +61,7 @@ export class View {
     view: { value: new Vector2() },
     pixel: { value: 0.001 },
     scale: { value: 1 },
+    nearness: { value: 1 },
     dot_: { value: 2 },
     now: { value: 0 },
     flight: { value: FLIGHT_MS },
@@ -197,6 +198,7 @@ export class View {
     const radiusPixels = this.uniforms.view.value.y / (orbit.distance * this.uniforms.spread.value.y);
     this.uniforms.pixel.value = 0.75 / radiusPixels;
     this.uniforms.dot_.value = Math.max(1.1 * this.ratio, radiusPixels * 0.0071);
+    this.uniforms.nearness.value = orbit.nearness;
     // Lines grow with the globe: on a wall they are seen from across the room.
     this.uniforms.scale.value = Math.min(3 * this.ratio, Math.max(0.85 * this.ratio, radiusPixels / LINE_RADIUS));
     this.ring.takeDirty((from, count) => {

@@ -263,7 +263,7 @@ export const arcs = {
       float glow = exp(-r * r / (size.y * size.y) * 1.6);
       float fade = along * along;
       float hot = smoothstep(0.90, 1.0, along);
-      float much = (core * (0.10 + 0.90 * fade) + glow * (0.16 * fade + 0.5 * hot * hot) * mix(1.0, 0.5, solid)) * bright * seen(above);
+      float much = (core * (0.10 + 0.90 * fade) + glow * (0.16 * fade + 0.5 * hot * hot) * mix(1.0, 0.5, solid)) * bright * seen(above) * mix(1.0, 1.35, solid);
       float white = core * hot * 0.75 * bright * seen(above);
       vec3 light = tint * much + hotTint * white;
       color = solid > 0.5 ? vec4(mix(tint, hotTint, clamp(white, 0.0, 0.7)), 1.0) * clamp(much, 0.0, 1.0) : vec4(light, max(light.r, max(light.g, light.b)));
@@ -279,6 +279,7 @@ export const rings = {
     uniform mat4 viewMatrix;
     uniform float flight;
     uniform float landing;
+    uniform float nearness;
     in vec3 position; // corner of the square, z: 0 where it starts, 1 where it lands
     out vec3 tint;
     out float facing;
@@ -294,7 +295,7 @@ export const rings = {
       vec3 east = normalize(cross(vec3(0.0, 1.0, 0.0001), n));
       vec3 north = cross(n, east);
       float heavy = min(weight(), 7.0);
-      float reach = (lands ? 0.030 + 0.006 * heavy : 0.009 + 0.002 * heavy) * (weight() > 15.0 ? 2.6 : 1.0); // a beacon
+      float reach = (lands ? 0.030 + 0.006 * heavy : 0.009 + 0.002 * heavy) * (weight() > 15.0 ? 2.6 : 1.0) / nearness; // a beacon is seen from far
       vec3 p = n * 1.001 + (east * position.x + north * position.y) * reach;
       gl_Position = projectionMatrix * viewMatrix * vec4(p, 1.0);
       tint = tone();

@@ -11,6 +11,9 @@ export interface Written {
   readonly unit: string;
 }
 
+/** From here on peaks and totals are shortened: they stand in narrow places. */
+const LONG = 10_000;
+
 /** From here on figures are shortened ("109.1M"): longer ones do not fit their column. */
 const SHORTEN = 100_000_000;
 
@@ -106,16 +109,22 @@ export class Format {
   brief(figure: Figure, value: number, currency: string): string {
     switch (figure) {
       case 'sales':
+        if (Math.abs(value) < LONG * 10 ** this.exponent(currency)) return this.money(value, currency, Math.max(Math.abs(value), 1_000 * 10 ** this.exponent(currency)));
         return this.number(`brief money ${currency}`, { style: 'currency', currency, currencyDisplay: this.style.currencyDisplay ?? 'narrowSymbol', ...short }).format(
           value / 10 ** this.exponent(currency),
         );
       case 'distance_m':
-        return joined({ number: this.number('brief', short).format(value / this.far.metres), unit: this.far.name });
+        return joined({ number: this.few(value / this.far.metres), unit: this.far.name });
       case 'carbon_g':
-        return joined({ number: this.number('brief', short).format(value / (value >= 1e6 ? 1e6 : 1_000)), unit: t(value >= 1e6 ? 'tonne' : 'kilogram') });
+        return joined({ number: this.few(value / (value >= 1e6 ? 1e6 : 1_000), 1), unit: t(value >= 1e6 ? 'tonne' : 'kilogram') });
       default:
-        return this.number('brief', short).format(value);
+        return this.few(value);
     }
+  }
+
+  /** A number in few characters: shortened from ten thousand on. */
+  private few(n: number, fraction = 0): string {
+    return Math.abs(n) < LONG ? this.count(n, n, n < 100 ? fraction : 0) : this.number('brief', short).format(n);
   }
 
   /** A change in per cent, without its sign: an arrow stands beside it. */

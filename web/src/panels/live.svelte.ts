@@ -114,7 +114,7 @@ export class Live {
 
   /** Figures are there, but not fresh any more. */
   get stale(): boolean {
-    return this.replaying === undefined && this.window !== undefined && (this.status.phase !== 'live' || (this.age > STALE_MS && this.window.orders > 0));
+    return !this.paused && this.replaying === undefined && this.window !== undefined && (this.status.phase !== 'live' || (this.age > STALE_MS && this.window.orders > 0));
   }
 
   /** The server's time, in milliseconds since 1970. */

@@ -27,6 +27,12 @@ export type Speed = (typeof SPEEDS)[number];
 /** Real time that one piece lasts, in milliseconds. At 60x it covers five minutes. */
 export const PIECE_MS = 5_000;
 
+/** How much is asked for at least while nothing was kept, in milliseconds: an hour of nothing is soon over. */
+const SKIP_MS = 30_000;
+
+/** After so long what could not be fetched is asked for again, in milliseconds. */
+const AGAIN_MS = 2_000;
+
 /** Where the present begins, in milliseconds before now: windows are final a little later than they end. */
 const PRESENT_MS = 6_000;
 
@@ -39,7 +45,7 @@ const BATCH_MS = 100;
 interface Loaded {
   readonly from: number;
   readonly to: number;
-  readonly piece: Piece | undefined;
+  readonly piece: Piece;
   window: number;
   batch: number;
 }
@@ -55,6 +61,7 @@ export class Replay {
   private readonly pieces: Loaded[] = [];
   private fetching = false;
   private next: number;
+  private again = 0;
   private last: number;
   /** The time that is shown, in milliseconds since 1970. */
   at: number;
@@ -77,12 +84,15 @@ export class Replay {
     const passed = Math.min(1_000, Math.max(0, now - this.last));
     this.last = now;
     const piece = this.pieces[0];
-    if (this.pieces.length < 2 && !this.fetching && this.next < now - PRESENT_MS) void this.fetch(now);
+    if (this.pieces.length < 2 && !this.fetching && this.next < now - PRESENT_MS && now >= this.again) void this.fetch(now);
     if (piece === undefined) {
+      if (this.again > 0) this.kept = undefined;
       if (!this.fetching && this.at >= now - ARRIVED_MS) this.screen.arrived();
       return; // nothing moves until it is there
     }
-    this.at = Math.min(piece.to, this.at + passed * this.speed);
+    this.kept = piece.piece.windows.length + piece.piece.batches.length > 0;
+    // Where nothing was kept there is nothing to look at: on to where there is.
+    this.at = this.kept ? Math.min(piece.to, this.at + passed * this.speed) : piece.to;
     this.show(piece);
     if (this.at >= piece.to) this.pieces.shift();
     if (this.at >= now - ARRIVED_MS) this.screen.arrived();
@@ -90,8 +100,6 @@ export class Replay {
 
   private show(loaded: Loaded): void {
     const { piece } = loaded;
-    this.kept = piece !== undefined && piece.windows.length + piece.batches.length > 0;
-    if (piece === undefined) return;
     let window: Window | undefined;
     while (loaded.window < piece.windows.length && Date.parse(piece.windows[loaded.window]!.emitted_at) <= this.at) window = piece.windows[loaded.window++];
     if (window) this.screen.window(window);
@@ -103,10 +111,18 @@ export class Replay {
   private async fetch(now: number): Promise<void> {
     this.fetching = true;
     const from = this.next;
-    const to = Math.min(from + PIECE_MS * this.speed, now - PRESENT_MS);
+    const long = this.kept === false ? Math.max(PIECE_MS * this.speed, SKIP_MS) : PIECE_MS * this.speed;
+    const to = Math.min(from + long, now - PRESENT_MS);
     this.next = to;
-    const piece = await this.fetchPiece(from, to, Math.min(to, from + PIECE_MS), this.stop.signal).catch(() => undefined);
+    const batchesTo = this.speed === 1 ? to : Math.min(to, from + PIECE_MS);
+    const piece = await this.fetchPiece(from, to, batchesTo, this.stop.signal).catch(() => undefined);
     this.fetching = false;
-    if (!this.stop.signal.aborted) this.pieces.push({ from, to, piece, window: 0, batch: 0 });
+    if (this.stop.signal.aborted) return;
+    if (piece) this.pieces.push({ from, to, piece, window: 0, batch: 0 });
+    else {
+      // What could not be had may be had later: nothing is left out in silence.
+      this.next = from;
+      this.again = now + AGAIN_MS;
+    }
   }
 }

@@ -17,6 +17,7 @@ export async function start(component: Component<{ page: Page }>): Promise<void>
   const root = document.documentElement;
   root.lang = locale();
   root.dir = settings.dir ?? (LEFTWARDS.includes(locale().split('-')[0]!) ? 'rtl' : 'ltr');
+  if (settings.still) root.dataset['still'] = '';
   document.title = config.name ?? t('title');
   const page = new Page(config);
   mount(component, { target: document.body, props: { page } });

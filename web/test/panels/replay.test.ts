@@ -67,13 +67,28 @@ describe('replay', () => {
     }
   });
 
-  it('goes on over a time of which nothing was kept, and says so', async () => {
-    const { replay, run } = play(1, T0, () => {
-      throw new Error('404');
-    });
-    await run(3_000);
+  it('leaps over a time of which nothing was kept, and says so meanwhile', async () => {
+    const begins = T0 + 1_800_000;
+    const { replay, run, seen } = play(1, T0, (from, to, batchesTo) => (from < begins ? { windows: [], batches: [] } : past(from, to, batchesTo)));
+    await run(1_000);
     expect(replay.kept).toBe(false);
-    expect(replay.at).toBeGreaterThan(T0 + 2_000);
+    await run(14_000);
+    expect(replay.kept).toBe(true);
+    expect(Date.parse(seen.windows[0]!)).toBeGreaterThanOrEqual(begins);
+  });
+
+  it('asks again for what could not be fetched, and leaves nothing out', async () => {
+    let failures = 2;
+    const { replay, run, seen, asked } = play(1, T0, (from, to, batchesTo) => {
+      if (failures-- > 0) throw new Error('503');
+      return past(from, to, batchesTo);
+    });
+    await run(3_900);
+    expect(replay.at).toBe(T0);
+    expect(replay.kept).toBeUndefined();
+    await run(8_000);
+    expect(asked.slice(0, 3).map(([from]) => from)).toEqual([T0, T0, T0]);
+    expect(seen.windows[0]).toBe(iso(T0));
   });
 
   it('waits for what is being fetched', async () => {
