@@ -7,6 +7,7 @@ MINUTES ?= 10
 ROUNDS ?= 3
 ORDERS ?= 60000000
 RUNS ?= 5
+FLINK ?= flink/bench
 NICE := nice -n 5
 
 help: ## this list
@@ -45,7 +46,7 @@ flink-demo: setup
 	@go run ./flink/demo
 
 bench-aggregate: setup ## drain a backlog of ORDERS from a real Kafka beside it, RUNS times; kept below .cache/backlog
-	go run ./e2e/backlog -orders $(ORDERS) -runs $(RUNS)
+	go run ./e2e/backlog -orders $(ORDERS) -runs $(RUNS) -flink '$(FLINK)'
 
 clean: ## remove what was built; .cache stays, for it was fetched
 	rm -rf livemap .cache/web-dist .cache/logs .cache/artifacts

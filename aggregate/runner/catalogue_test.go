@@ -67,7 +67,8 @@ func onS3(t *testing.T) place {
 		address: "s3://shop/catalogue?region=us-east-1&use_path_style=true&endpoint=" + server.URL,
 		put: func(name string, b []byte) {
 			t.Helper()
-			if _, err := store.PutObject("shop", "catalogue/"+name, map[string]string{}, bytes.NewReader(b), int64(len(b)), nil); err != nil {
+			head := map[string]string{"Last-Modified": time.Now().UTC().Format(http.TimeFormat)} // as an upload sets it
+			if _, err := store.PutObject("shop", "catalogue/"+name, head, bytes.NewReader(b), int64(len(b)), nil); err != nil {
 				t.Fatal(err)
 			}
 		},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 	"time"
+
+	"livemap/feed"
 )
 
 // TestBacklog drains a small backlog from a real Kafka that stalls, with a kill -9
@@ -21,7 +23,7 @@ func TestBacklog(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			parity, err := s.check(ctx, b.cluster.Config(), b.expected)
+			parity, err := s.check(ctx, b.cluster.Config(), feed.TopicWindows, s.lastWindow(), b.expected)
 			if err != nil {
 				return err
 			}
@@ -30,7 +32,7 @@ func TestBacklog(t *testing.T) {
 			}
 			t.Logf("%d partitions: %d windows, back after %.1f s", partitions, parity.compared, r.back)
 			b.expected.plant()
-			if parity, err = s.check(ctx, b.cluster.Config(), b.expected); err == nil && parity.wrong == nil {
+			if parity, err = s.check(ctx, b.cluster.Config(), feed.TopicWindows, s.lastWindow(), b.expected); err == nil && parity.wrong == nil {
 				t.Error("one cent too much is not noticed")
 			}
 			return err

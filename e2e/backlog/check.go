@@ -31,21 +31,21 @@ func (p parity) verdict() string {
 // which would be waiting.
 func (w world) lastWindow() int { return int((w.Orders-1)/w.PerSecond) - 4 }
 
-// check compares every window up to the last, at its last revision, with what it
-// must hold.
-func (s settings) check(ctx context.Context, k kafka.Config, e *expected) (parity, error) {
+// check compares every window of a topic up to the last, at its last revision, with
+// what it must hold.
+func (s settings) check(ctx context.Context, k kafka.Config, topic string, through int, e *expected) (parity, error) {
 	type key struct {
 		scope string
 		end   orders.Time
 	}
 	last := map[key]feed.Window{}
-	_, err := kafka.ReadState(ctx, k, feed.TopicWindows, func(r kafka.Record) error {
+	_, err := kafka.ReadState(ctx, k, topic, func(r kafka.Record) error {
 		var w feed.Window
 		if err := json.Unmarshal(r.Value, &w); err != nil {
 			return err
 		}
 		at := key{w.Scope, w.WindowEnd}
-		if int(w.WindowEnd-begin)/1000 > s.lastWindow() {
+		if int(w.WindowEnd-begin)/1000 > through {
 			return nil
 		}
 		if before, ok := last[at]; ok && *w.Revision != *before.Revision+1 {
@@ -60,7 +60,7 @@ func (s settings) check(ctx context.Context, k kafka.Config, e *expected) (parit
 	var p parity
 	for scope, seconds := range e.Scopes {
 		var window, total figure
-		for end := 1; end <= s.lastWindow(); end++ {
+		for end := 1; end <= through; end++ {
 			if end <= len(seconds) {
 				window.add(seconds[end-1], 1)
 				total.add(seconds[end-1], 1)
@@ -88,8 +88,9 @@ func (s settings) check(ctx context.Context, k kafka.Config, e *expected) (parit
 	return p, nil
 }
 
-// forgetOutputs deletes what an earlier run has written.
-func (s settings) forgetOutputs(ctx context.Context, k kafka.Config) error {
+// forgetOutputs deletes what an earlier run has written to topics whose names
+// begin with prefix.
+func (s settings) forgetOutputs(ctx context.Context, k kafka.Config, prefix string) error {
 	admin, err := kafkatest.NewAdmin(k)
 	if err != nil {
 		return err
@@ -98,11 +99,11 @@ func (s settings) forgetOutputs(ctx context.Context, k kafka.Config) error {
 	for _, topic := range outputs {
 		// One that is not there yet is as good; what is wrong with the broker shows
 		// in the next call.
-		_ = admin.DeleteTopic(ctx, topic)
+		_ = admin.DeleteTopic(ctx, prefix+topic)
 	}
 	return await(ctx, func() (bool, error) {
 		for _, topic := range outputs {
-			if _, err := admin.Leader(ctx, topic, 0); err == nil {
+			if _, err := admin.Leader(ctx, prefix+topic, 0); err == nil {
 				return false, nil
 			}
 		}

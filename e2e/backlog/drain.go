@@ -44,7 +44,7 @@ var outputs = []string{
 // drain runs the program from nothing until every order is counted.
 func (s settings) drain(ctx context.Context, cluster *kafkatest.Cluster, program string) (result, error) {
 	var r result
-	if err := s.forgetOutputs(ctx, cluster.Config()); err != nil {
+	if err := s.forgetOutputs(ctx, cluster.Config(), ""); err != nil {
 		return r, err
 	}
 	broker := cluster.Nodes()[0].PID()

@@ -8,36 +8,42 @@ import (
 	"regexp"
 	"strconv"
 
+	"livemap/feed"
 	"livemap/kafka/kafkatest"
 )
 
 // flinkResult is what the same backlog took the other engine.
 type flinkResult struct {
-	perSecond float64
-	cpu       float64 // user and system seconds of all its processes
-	parity    parity
+	perSecond    float64
+	perCPUSecond float64
+	parity       parity
 }
 
-// flinkSaid is the line by which -flink reports.
-var flinkSaid = regexp.MustCompile(`(?m)^flink orders_per_s=([0-9.]+) cpu_s=([0-9.]+)$`)
+const (
+	// flinkPrefix begins the names of the topics that Flink writes.
+	flinkPrefix = "flink."
+	// flinkUncommitted is how many of the last windows are left out: the job is
+	// stopped as soon as it has caught up, and commits once a second.
+	flinkUncommitted = 30
+)
 
-// drainByFlink has the command of -flink drain the same backlog from the same
-// broker, and compares what it wrote. The command is called as
-//
-//	CMD BROKER ORDERS CLASSIFICATION
-//
-// with the broker's address, the number of records in the topic orders and the
-// path of a Parquet file. It runs the job until that many are read and the last
-// windows are written, and then prints "flink orders_per_s=N cpu_s=N", the speed
-// from the start of the job to the last order, and the CPU time of all processes.
+// flinkSaid is the last line of flink/bench.
+var flinkSaid = regexp.MustCompile(`(?m)^flink_orders_per_s=(\d+) flink_orders_per_cpu_s=(\d+) `)
+
+// drainByFlink has flink/bench drain the same backlog from the same broker, and
+// compares the windows that it wrote.
 func (s settings) drainByFlink(ctx context.Context, cluster *kafkatest.Cluster, expected *expected) (flinkResult, error) {
 	var r flinkResult
 	k := cluster.Config()
-	if err := s.forgetOutputs(ctx, k); err != nil {
+	if err := s.forgetOutputs(ctx, k, flinkPrefix); err != nil {
 		return r, err
 	}
-	products := filepath.Join(s.dir, "products.parquet")
-	out, err := exec.CommandContext(ctx, s.flink, k.Brokers[0], strconv.FormatInt(expected.Orders, 10), products).CombinedOutput() //nolint:gosec // the operator's own command
+	products, err := filepath.Abs(filepath.Join(s.dir, "products.parquet"))
+	if err != nil {
+		return r, err
+	}
+	out, err := exec.CommandContext(ctx, s.flink, "--kafka", k.Brokers[0], "--topic-prefix", flinkPrefix, //nolint:gosec // the operator's own command
+		"--orders", strconv.FormatInt(expected.Orders, 10), "--classification", "file://"+products).CombinedOutput()
 	if err != nil {
 		return r, fmt.Errorf("%s: %w\n%s", s.flink, err, out)
 	}
@@ -48,9 +54,9 @@ func (s settings) drainByFlink(ctx context.Context, cluster *kafkatest.Cluster, 
 	if r.perSecond, err = strconv.ParseFloat(string(said[1]), 64); err != nil {
 		return r, err
 	}
-	if r.cpu, err = strconv.ParseFloat(string(said[2]), 64); err != nil {
+	if r.perCPUSecond, err = strconv.ParseFloat(string(said[2]), 64); err != nil {
 		return r, err
 	}
-	r.parity, err = s.check(ctx, k, expected)
+	r.parity, err = s.check(ctx, k, flinkPrefix+feed.TopicWindows, s.lastWindow()-flinkUncommitted, expected)
 	return r, err
 }

@@ -31,7 +31,7 @@ const (
 //	latency orders=N early_p50_ms=N early_p99_ms=N early_max_ms=N windows=N final_p99_ms=N final_max_ms=N
 func (s settings) latency(ctx context.Context, cluster *kafkatest.Cluster, program string) error {
 	k := cluster.Config()
-	if err := errors.Join(s.recreate(ctx, k, feed.TopicOrders), s.forgetOutputs(ctx, k)); err != nil {
+	if err := errors.Join(s.recreate(ctx, k, feed.TopicOrders), s.forgetOutputs(ctx, k, "")); err != nil {
 		return err
 	}
 	p, err := s.start(program, k)

@@ -25,6 +25,7 @@ import (
 	"syscall"
 	"time"
 
+	"livemap/feed"
 	"livemap/kafka"
 	"livemap/kafka/kafkatest"
 )
@@ -69,7 +70,7 @@ func run(ctx context.Context, args []string) error {
 	f.BoolVar(&s.plant, "plant", false, "expect one cent too much: the comparison must fail")
 	f.Int64Var(&s.rate, "latency", 0, "measure no backlog but how soon so many orders a second show in metrics")
 	f.Int64Var(&s.seconds, "seconds", 30, "how long, with -latency")
-	f.StringVar(&s.flink, "flink", "", "command that drains the same backlog with Flink; see flink.go")
+	f.StringVar(&s.flink, "flink", "", "flink/bench, to drain the same backlog with Flink too")
 	f.StringVar(&s.profile, "profile", "", "write a CPU profile of the program's first seconds to this file")
 	if err := f.Parse(args); err != nil {
 		return err
@@ -137,7 +138,7 @@ func (s settings) measure(ctx context.Context, cluster *kafkatest.Cluster, progr
 		if err != nil {
 			return err
 		}
-		r.parity, err = s.check(ctx, cluster.Config(), expected)
+		r.parity, err = s.check(ctx, cluster.Config(), feed.TopicWindows, s.lastWindow(), expected)
 		if err != nil {
 			return err
 		}
@@ -159,7 +160,7 @@ func (s settings) measure(ctx context.Context, cluster *kafkatest.Cluster, progr
 		if err != nil {
 			return err
 		}
-		flink = fmt.Sprintf("flink_orders_per_s=%.0f flink_orders_per_cpu_s=%.0f ratio=%.1f", f.perSecond, float64(s.Orders)/f.cpu, f.cpu/m.cpu)
+		flink = fmt.Sprintf("flink_orders_per_s=%.0f flink_orders_per_cpu_s=%.0f ratio=%.1f", f.perSecond, f.perCPUSecond, float64(s.Orders)/m.cpu/f.perCPUSecond)
 		if f.parity.wrong != nil {
 			verdict = f.parity
 		}
