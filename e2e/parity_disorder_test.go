@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/csv"
@@ -92,7 +93,28 @@ func (d *disorderCase) run(ctx context.Context, t *testing.T, c kafka.Config) (o
 	inFlink.awaitWindowOf(ctx, t, d.last(), flink)
 	inGo.finish(ctx, t, c)
 	inFlink.finish(ctx, t, c)
+	_ = flink.stop() // by a signal, which a JVM calls an error
+	refuses(ctx, t, startFlink(t, state, append(flags, "--currency", "EUR")...), 1, "begin all figures anew")
+	refuses(ctx, t, startFlink(t, t.TempDir(), "--lateness", "soon", "--speed", "9"), 2, "--kafka: is needed", "--lateness", "--speed: no such flag")
 	return inGo.dir, inFlink.dir
+}
+
+// refuses waits until a job has ended with the given exit code, having said why.
+func refuses(ctx context.Context, t *testing.T, p *process, code int, why ...string) {
+	t.Helper()
+	select {
+	case <-p.ended:
+	case <-ctx.Done():
+		t.Fatalf("the job goes on: %v", ctx.Err())
+	}
+	if got := p.cmd.ProcessState.ExitCode(); got != code {
+		t.Errorf("the job ended with exit code %d, want %d:\n%s", got, code, lastLines(p.out.Bytes(), 20))
+	}
+	for _, text := range why {
+		if !bytes.Contains(p.out.Bytes(), []byte(text)) {
+			t.Errorf("the job did not say %q:\n%s", text, lastLines(p.out.Bytes(), 20))
+		}
+	}
 }
 
 func sendAll(ctx context.Context, t *testing.T, c kafka.Config, records []kafka.Record) {

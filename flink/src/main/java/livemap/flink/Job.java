@@ -13,6 +13,7 @@ import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.connector.source.util.ratelimit.RateLimiterStrategy;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.DeploymentOptions;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.connector.datagen.source.DataGeneratorSource;
 import org.apache.flink.streaming.api.datastream.DataStream;
@@ -67,7 +68,9 @@ public final class Job {
         defaults().forEach(conf::setString);
         flink.forEach(conf::setString);
         conf.set(PipelineOptions.GLOBAL_JOB_PARAMETERS, settings.asJobParameters());
-        StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment(conf);
+        StreamExecutionEnvironment env = conf.contains(DeploymentOptions.TARGET)
+                ? new StreamExecutionEnvironment(conf) // handed over to a cluster
+                : StreamExecutionEnvironment.getExecutionEnvironment(conf);
         TableResult result = submit(env, settings);
         System.out.println("livemap: job " + result.getJobClient().orElseThrow().getJobID() + " runs");
         if (!detached) {
