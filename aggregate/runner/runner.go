@@ -73,7 +73,7 @@ type Config struct {
 func (c Config) Validate() error {
 	var err error
 	if c.Classification != "" {
-		_, err = checkShelf(c.Classification)
+		err = validateShelf(c.Classification)
 	}
 	return errors.Join(c.Kafka.Validate(), c.Aggregate.Validate(), err)
 }

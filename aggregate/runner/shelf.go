@@ -72,6 +72,18 @@ func checkShelf(address string) (*url.URL, error) {
 	return nil, fmt.Errorf("classification %q: %s", address, classificationURLAllowed)
 }
 
+// validateShelf reports what is wrong with an address as far as that shows without
+// asking anybody.
+func validateShelf(address string) error {
+	u, err := checkShelf(address)
+	if err == nil && u.Scheme == "file" {
+		if _, _, err = folder(u.Path).look(context.Background()); err != nil {
+			err = fmt.Errorf("classification %q: %w", address, err)
+		}
+	}
+	return err
+}
+
 // folder is a file, or a folder of files, of this machine.
 type folder string
 
