@@ -5,7 +5,7 @@
 // Prints script and task milliseconds of the main thread per second, tasks over
 // 50 ms after ten seconds of warming up, draw calls a frame, and how heap (after
 // a collection) and DOM nodes change per minute. The stream is that of the fake
-// server, so nothing but the page is measured. WebGL is software here: frames per
+// server, so nothing but the page is measured (steady: a busy machine would be given the flat map). WebGL is software here: frames per
 // second say nothing.
 import { openPage, option, SIZES, startBrowser } from './browser.mjs';
 import { startFake } from './fake/server.mjs';
@@ -13,7 +13,7 @@ import { startFake } from './fake/server.mjs';
 const seconds = Number(option('seconds', 30));
 const server = await startFake({ rate: Number(option('rate', 5_000)) });
 const browser = await startBrowser(['--js-flags=--expose-gc']);
-const { page } = await openPage(browser, server.url, '/', SIZES.laptop);
+const { page } = await openPage(browser, server.url, '/?steady=1', SIZES.laptop);
 await page.waitForFunction(() => document.querySelector('canvas')?.dataset.draws !== undefined, undefined, { timeout: 60_000 });
 await page.waitForTimeout(10_000);
 const cdp = await page.context().newCDPSession(page);
