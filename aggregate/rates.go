@@ -132,7 +132,7 @@ func parseRate(s string) (*big.Rat, bool) {
 	if len(s) > maxRateDigits || strings.Trim(s, "0123456789.") != "" {
 		return nil, false
 	}
-	rate, ok := new(big.Rat).SetString(s)
+	rate, ok := new(big.Rat).SetString(s) // #nosec G113 -- mended in Go 1.17.7
 	return rate, ok && rate.Sign() > 0
 }
 

@@ -24,7 +24,8 @@ type Verifier struct {
 	metrics *metrics
 	rooms   sync.Pool // of *room
 
-	state atomic.Pointer[state]
+	state      atomic.Pointer[state]
+	lastHeader atomic.Pointer[knownHeader]
 
 	mu      sync.Mutex // held to replace state
 	keysRaw []byte     // what the key file held; guarded by mu
@@ -176,15 +177,35 @@ func oneLine(text []byte) bool {
 	return bytes.IndexByte(text, '\n') < 0 && bytes.IndexByte(text, '\r') < 0
 }
 
-// signer finds the key that signed the token.
-func (v *Verifier) signer(keys *keySet, r *room, token string, text []byte, dot, last int) (*key, error) {
-	n, err := strictBase64.Decode(r.part[:], text[:dot])
+// knownHeader is a header that was read, as it stands in tokens.
+type knownHeader struct {
+	text string
+	header
+}
+
+// header reads the first part of a token. Those of one key are alike to the
+// byte, so that the last one need not be read again.
+func (v *Verifier) header(r *room, token string, text []byte) (header, error) {
+	if known := v.lastHeader.Load(); known != nil && known.text == token {
+		return known.header, nil
+	}
+	n, err := strictBase64.Decode(r.part[:], text)
 	if err != nil {
-		return nil, refuse(ProblemMalformed, "the header is not base64url", err)
+		return header{}, refuse(ProblemMalformed, "the header is not base64url", err)
 	}
 	h, err := parseHeader(r.part[:n])
 	if err != nil {
-		return nil, refuse(ProblemMalformed, "", err)
+		return header{}, refuse(ProblemMalformed, "", err)
+	}
+	v.lastHeader.Store(&knownHeader{strings.Clone(token), h})
+	return h, nil
+}
+
+// signer finds the key that signed the token.
+func (v *Verifier) signer(keys *keySet, r *room, token string, text []byte, dot, last int) (*key, error) {
+	h, err := v.header(r, token[:dot], text[:dot])
+	if err != nil {
+		return nil, err
 	}
 	if base64.RawURLEncoding.DecodedLen(len(text)-last-1) > len(r.sum) {
 		return nil, refuse(ProblemMalformed, "the signature is too long", nil)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"livemap/bench/publish"
 	"livemap/bench/trial"
@@ -17,7 +18,7 @@ import (
 
 // judged are the servers that the conformance suite is run against: those that
 // people use.
-var judged = []string{"livemap", "nethttp", "gosse", "r3labs", "mercure", "centrifuge", "nchan"}
+var judged = []string{"open", "nethttp", "gosse", "r3labs", "mercure", "centrifuge", "nchan"}
 
 // maxPut bounds what "bench put" publishes at once.
 const maxPut = 1 << 20
@@ -77,7 +78,7 @@ func runConformance(ctx context.Context, args []string, stdout, stderr io.Writer
 		arguments := []string{"-markdown"}
 		for _, r := range all {
 			to := r.Target
-			if r.Name == "livemap" { // nothing else speaks Kafka
+			if strings.HasPrefix(to, "kafka:") { // which the suite does not speak
 				to = "exec:" + self + " put -to " + to
 			}
 			arguments = append(arguments, "-name", r.Label, "-url", r.URL, "-publish", to)

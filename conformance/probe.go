@@ -41,6 +41,10 @@ type answer struct {
 
 func (a *answer) close() { a.conn.Close() }
 
+// errDial says that there was no connection to ask over: of the server's answer
+// it says nothing.
+var errDial = errors.New("no connection")
+
 // dial opens a connection that is closed at the latest when ctx is done.
 func (p *probe) dial(ctx context.Context) (net.Conn, error) {
 	host := p.url.Host
@@ -49,10 +53,13 @@ func (p *probe) dial(ctx context.Context) (net.Conn, error) {
 	}
 	d := net.Dialer{Timeout: p.Wait}
 	c, err := d.DialContext(ctx, "tcp", host)
-	if err != nil || p.url.Scheme == "http" {
-		return c, err
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errDial, err)
 	}
-	config := &tls.Config{ServerName: p.url.Hostname()}
+	if p.url.Scheme == "http" {
+		return c, nil
+	}
+	config := &tls.Config{ServerName: p.url.Hostname(), MinVersion: tls.VersionTLS12}
 	if p.TLS != nil {
 		config = p.TLS.Clone()
 		config.ServerName = p.url.Hostname()
@@ -61,7 +68,7 @@ func (p *probe) dial(ctx context.Context) (net.Conn, error) {
 	secured := tls.Client(c, config)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		c.Close()
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errDial, err)
 	}
 	return secured, nil
 }

@@ -3,6 +3,7 @@ package conformance
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
 )
 
@@ -27,9 +28,13 @@ func streams(lines ...string) func(context.Context, *probe) outcome {
 func raw(request string, judge func(*answer) outcome) func(context.Context, *probe) outcome {
 	return func(ctx context.Context, p *probe) outcome {
 		a, err := p.send(ctx, p.fill(request))
-		if err != nil {
-			// Closing without an answer refuses, too.
-			return judge(&answer{})
+		switch {
+		case errors.Is(err, errDial):
+			return fail("%v", err)
+		case isTimeout(err):
+			return fail("neither an answer nor an end within %s", p.Wait)
+		case err != nil:
+			return judge(&answer{}) // closing without an answer refuses, too
 		}
 		defer a.close()
 		return judge(a)

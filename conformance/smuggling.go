@@ -26,7 +26,12 @@ func smuggles(strict bool, request string) func(context.Context, *probe) outcome
 		fmt.Fprint(c, p.fill(strings.ReplaceAll(request, "HIDDEN", hidden))) //nolint:errcheck // a refusal may come before the end
 		r := bufio.NewReader(c)
 		first, err := http.ReadResponse(r, nil)
-		if err != nil {
+		switch {
+		case isTimeout(err) && strict:
+			return fail("neither an answer nor an end within %s", p.Wait)
+		case isTimeout(err):
+			return pass("it waits for more")
+		case err != nil:
 			return pass("closed")
 		}
 		if first.StatusCode < 400 {

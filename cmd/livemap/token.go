@@ -24,7 +24,7 @@ type tokenCmd struct {
 // Keys themselves can come from the environment, never from a flag: every user
 // of a machine can read the arguments of its processes.
 const (
-	envSecret = "LIVEMAP_HS256_KEY"
+	envSecret = "LIVEMAP_HS256_KEY" // #nosec G101 -- the name of a variable, not its value
 	envPublic = "LIVEMAP_PUBLIC_KEY"
 )
 

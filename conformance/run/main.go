@@ -82,7 +82,7 @@ func run(ctx context.Context, o options, w io.Writer) (failed bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		target.TLS = &tls.Config{RootCAs: x509.NewCertPool()}
+		target.TLS = &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
 		if !target.TLS.RootCAs.AppendCertsFromPEM(b) {
 			return false, fmt.Errorf("ca %s: no certificate in it", o.ca)
 		}

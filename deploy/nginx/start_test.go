@@ -181,6 +181,12 @@ func (s *source) put(key, value string) {
 // waits until it listens. stop ends it; it ends with the test at the latest.
 func (s *source) pod(address string, maxClients int) (stop func()) {
 	s.t.Helper()
+	return s.start(address, func(c *server.Config) { c.Hub.MaxClients = maxClients })
+}
+
+// start starts a pod with settings that change makes.
+func (s *source) start(address string, change func(*server.Config)) (stop func()) {
+	s.t.Helper()
 	everything, err := auth.Anonymous("*")
 	if err != nil {
 		s.t.Fatal(err)
@@ -191,7 +197,7 @@ func (s *source) pod(address string, maxClients int) (stop func()) {
 		Listen: address, AdminListen: "off", Drain: -1, TrustedProxies: loopback,
 		Listening: func(net.Addr, net.Addr) { close(listening) },
 	}
-	config.Hub.MaxClients = maxClients
+	change(&config)
 	p, err := server.New(config)
 	if err != nil {
 		s.t.Fatal(err)

@@ -66,7 +66,7 @@ func Write(dir string, s Site) error {
 			}
 			text = strings.ReplaceAll(text, pairs[i], pairs[i+1])
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			return err
 		}
 	}
@@ -112,5 +112,5 @@ func writePods(dir string, pods []string, settings string) error {
 	for _, pod := range pods {
 		fmt.Fprintf(&text, "server %s %s;\n", pod, settings)
 	}
-	return os.WriteFile(filepath.Join(dir, "pods.conf"), []byte(text.String()), 0o644)
+	return os.WriteFile(filepath.Join(dir, "pods.conf"), []byte(text.String()), 0o600)
 }

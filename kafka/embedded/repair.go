@@ -139,7 +139,7 @@ func finishSegment(f *os.File, good int64, last batchHead, open map[int64]transa
 
 // writeSynced replaces a file's content.
 func writeSynced(path string, b []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644) //nolint:gosec // as kfake's own files
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644) // #nosec G302 -- as kfake's own files
 	if err != nil {
 		return err
 	}
