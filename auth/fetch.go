@@ -90,7 +90,7 @@ func (f *fetcher) run(ctx context.Context, m *metrics) {
 	defer f.client.CloseIdleConnections()
 	retry := fetchRetry
 	for {
-		wait := f.every + time.Duration((rand.Float64()-0.5)*0.2*float64(f.every))
+		wait := f.every + time.Duration((rand.Float64()-0.5)*0.2*float64(f.every)) // #nosec G404 -- spreads load, no secret
 		if err := f.once(ctx, m); err != nil {
 			if ctx.Err() != nil {
 				return

@@ -14,7 +14,7 @@ var hostile = []Check{
 	{ID: "hostile.silent", Title: "a connection that says nothing is given up", Level: Should, Source: "RFC 9112 9.5, CWE-400", judge: silentConnection},
 	{ID: "hostile.header", Title: "a head of 2 MiB is refused", Level: Must, Source: "RFC 6585 5", judge: hugeHead("GET PATH HTTP/1.1\r\nHost: HOST\r\nX-Huge: " + strings.Repeat("x", 2<<20) + "\r\n\r\n")},
 	{ID: "hostile.fields", Title: "a head of 50,000 fields is refused", Level: Must, Source: "RFC 6585 5", judge: hugeHead("GET PATH HTTP/1.1\r\nHost: HOST\r\n" + strings.Repeat("X-Many: 0123456789abcdef\r\n", 50_000) + "\r\n")},
-	{ID: "hostile.target", Title: "a target of 128 KiB is refused", Level: Must, Source: "RFC 9110 15.5.15", judge: hugeHead("GET PATH?" + strings.Repeat("x", 128<<10) + " HTTP/1.1\r\nHost: HOST\r\n\r\n")},
+	{ID: "hostile.target", Title: "a target of 128 KiB is refused", Level: Should, Source: "RFC 9110 15.5.15", judge: hugeHead("GET PATH?" + strings.Repeat("x", 128<<10) + " HTTP/1.1\r\nHost: HOST\r\n\r\n")},
 	{ID: "hostile.body", Title: "a body that was announced and does not come holds no stream back for ever", Level: Should, Source: "RFC 9112 6.3, CWE-400", judge: absentBody},
 	{ID: "hostile.half", Title: "a client that closes its half of the connection gets a stream or an end, and harms nobody", Level: Must, Source: "RFC 9112 9.6", Alone: true, judge: halfClosed},
 	{ID: "hostile.reset", Title: "a hundred clients that break off harm nobody", Level: Must, Source: "RFC 9112 9.6", Alone: true, judge: resets},

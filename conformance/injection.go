@@ -28,46 +28,60 @@ func carries(template string) func(context.Context, *probe) outcome {
 		}
 		defer a.close()
 		a.read(p.Wait, anything) // the head and the first event: from here on it is there
-		stamp := newStamp()
-		data := strings.ReplaceAll(template, "%s", stamp)
-		if err := p.Publish(ctx, []byte(data)); err != nil {
-			return none("it cannot be published: %v", err)
+		o, came := p.carry(ctx, a, template)
+		if came || o.verdict == NotApplicable {
+			return o
 		}
-		b, _ := a.read(p.Wait, func(b []byte) bool {
-			return strings.Contains(string(b), stamp) && strings.HasSuffix(string(b), "\n\n")
-		})
-		want := strings.ReplaceAll(strings.ReplaceAll(data, "\r\n", "\n"), "\r", "\n")
-		found := 0
-		for _, e := range eventsOf(b) {
-			if e.name == "forged" || e.id == "forged" {
-				return fail("data became an event of its own: %q, id %q", e.name, e.id)
-			}
-			if !strings.Contains(e.data, stamp) {
-				continue
-			}
-			if found++; !strings.Contains(e.data, want) {
-				return fail("%.80q came out as %.80q", want, e.data)
-			}
+		// Nothing came of it. Does plain text?
+		if _, came := p.carry(ctx, a, "%s"); !came {
+			return none("plain text does not come out, either: it takes data of one form only")
 		}
-		if found != 1 {
-			return fail("%d events hold it", found)
-		}
-		return pass("")
+		return o
 	}
+}
+
+// carry publishes data once and looks for it in a stream that is open. came says
+// whether an event holds it.
+func (p *probe) carry(ctx context.Context, a *answer, template string) (o outcome, came bool) {
+	stamp := newStamp()
+	data := strings.ReplaceAll(template, "%s", stamp)
+	if err := p.Publish(ctx, []byte(data)); err != nil {
+		return none("it cannot be published: %v", err), false
+	}
+	b, _ := a.read(p.Wait, func(b []byte) bool {
+		return strings.Contains(string(b), stamp) && strings.HasSuffix(string(b), "\n\n")
+	})
+	want := strings.ReplaceAll(strings.ReplaceAll(data, "\r\n", "\n"), "\r", "\n")
+	found := 0
+	for _, e := range eventsOf(b) {
+		if e.name == "forged"+stamp || e.id == "forged"+stamp {
+			return fail("data became an event of its own, or its id"), true
+		}
+		if !strings.Contains(e.data, stamp) {
+			continue
+		}
+		if found++; !strings.Contains(e.data, want) {
+			return fail("%.80q came out as %.80q", want, e.data), true
+		}
+	}
+	if found != 1 {
+		return fail("%d events hold it", found), found > 0
+	}
+	return pass(""), true
 }
 
 var injection = []Check{
 	{ID: "inject.lf", Title: "LF in data is a second line of it", Level: Must, Source: "WHATWG HTML 9.2.6", judge: carries("%s\nsecond")},
 	{ID: "inject.crlf", Title: "CRLF in data is a second line of it", Level: Must, Source: "WHATWG HTML 9.2.6", judge: carries("%s\r\nsecond")},
 	{ID: "inject.cr", Title: "a lone CR in data is a second line of it", Level: Must, Source: "WHATWG HTML 9.2.5", judge: carries("%s\rsecond")},
-	{ID: "inject.event", Title: "an event inside data stays data", Level: Must, Source: "WHATWG HTML 9.2.6", judge: carries("%s\n\nevent: forged\nid: forged\ndata: x\n\n.")},
-	{ID: "inject.crevent", Title: "an event inside data stays data, with CR", Level: Must, Source: "WHATWG HTML 9.2.5", judge: carries("%s\r\revent: forged\rid: forged\rdata: x\r\r.")},
-	{ID: "inject.id", Title: "an id inside data stays data", Level: Must, Source: "WHATWG HTML 9.2.6", judge: carries("%s\rid: forged\revent: forged")},
+	{ID: "inject.event", Title: "an event inside data stays data", Level: Must, Source: "WHATWG HTML 9.2.6", judge: carries("%s\n\nevent: forged%s\nid: forged%s\ndata: x\n\n.")},
+	{ID: "inject.crevent", Title: "an event inside data stays data, with CR", Level: Must, Source: "WHATWG HTML 9.2.5", judge: carries("%s\r\revent: forged%s\rid: forged%s\rdata: x\r\r.")},
+	{ID: "inject.id", Title: "an id inside data stays data", Level: Must, Source: "WHATWG HTML 9.2.6", judge: carries("%s\rid: forged%s\revent: forged%s")},
 	{ID: "inject.field", Title: "data that looks like a field keeps all of it", Level: Must, Source: "WHATWG HTML 9.2.6", judge: carries("data: %s")},
 	{ID: "inject.space", Title: "a space at the beginning of data is kept", Level: Must, Source: "WHATWG HTML 9.2.6", judge: carries(" %s")},
 	{ID: "inject.colon", Title: "data that looks like a comment is kept", Level: Must, Source: "WHATWG HTML 9.2.6", judge: carries(": %s")},
 	{ID: "inject.bom", Title: "a byte order mark in data is kept", Level: Must, Source: "WHATWG HTML 9.2.5", judge: carries(mark + "%s")},
-	{ID: "inject.separators", Title: "what other formats take for line ends is not one", Level: Must, Source: "WHATWG HTML 9.2.5", judge: carries("%s\u2028\u2029\u0085\v\fevent: forged")},
+	{ID: "inject.separators", Title: "what other formats take for line ends is not one", Level: Must, Source: "WHATWG HTML 9.2.5", judge: carries("%s\u2028\u2029\u0085\v\fevent: forged%s")},
 	{ID: "inject.lines", Title: "empty lines inside data are kept", Level: Must, Source: "WHATWG HTML 9.2.6", judge: carries("%s\n\n\nend")},
-	{ID: "inject.long", Title: "data of 64 KiB in one line is whole", Level: Should, Source: "WHATWG HTML 9.2.5", judge: carries("%s" + strings.Repeat("x", 64<<10))},
+	{ID: "inject.long", Title: "data of 32 KiB in one line is whole", Level: Should, Source: "WHATWG HTML 9.2.5", judge: carries("%s" + strings.Repeat("x", 32<<10))},
 }

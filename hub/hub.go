@@ -416,5 +416,5 @@ func between(low, high time.Duration) time.Duration {
 	if high <= low {
 		return low
 	}
-	return low + rand.N(high-low)
+	return low + rand.N(high-low) // #nosec G404 -- spreads load, no secret
 }

@@ -68,7 +68,7 @@ func newLoop(number int, c *Config, t *target, l *ledger, col *collector, start 
 	own := (c.Connections - number + c.Loops - 1) / c.Loops
 	lp := &loop{
 		receiver: newReceiver(c, t, l), number: number, config: c, target: t, collector: col,
-		random: rand.New(rand.NewPCG(uint64(start.UnixNano()), uint64(number))), start: start,
+		random: rand.New(rand.NewPCG(uint64(start.UnixNano()), uint64(number))), start: start, // #nosec G404 -- spreads load, no secret
 		epoll: epoll, wake: wake, buffer: make([]byte, readBytes), events: make([]unix.EpollEvent, batchEvents),
 		clients: make([]client, own), mail: make(chan func(), mailSize), gone: make(chan struct{}),
 	}

@@ -112,7 +112,7 @@ func early(end, now time.Time) time.Time {
 		return end
 	}
 	left := max(end.Sub(now), 0)
-	return end.Add(-min(left, earlyLeast+rand.N(min(left/20, earlyMost)+1)))
+	return end.Add(-min(left, earlyLeast+rand.N(min(left/20, earlyMost)+1))) // #nosec G404 -- spreads load, no secret
 }
 
 // withdrawn says whether a permit was revoked while its client joined: from here

@@ -141,7 +141,7 @@ func (s *Server) shed(w http.ResponseWriter, r *http.Request, reason shedReason)
 		refuse(http.StatusServiceUnavailable, "this pod takes no more streams: "+string(reason.told())).write(w)
 		return
 	}
-	retry := time.Second + rand.N(4*time.Second)
+	retry := time.Second + rand.N(4*time.Second) // #nosec G404 -- spreads load, no secret
 	b := hub.AppendGoodbye(nil, reason.told(), retry)
 	streamHeader(w.Header())
 	w.Header().Del("ETag")

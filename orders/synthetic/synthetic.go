@@ -135,7 +135,7 @@ func New(c Config) (*Source, error) {
 		a := DefaultArrivals()
 		c.Arrivals = &a
 	}
-	world := rand.New(rand.NewPCG(c.Seed, streamWorld))
+	world := rand.New(rand.NewPCG(c.Seed, streamWorld)) // #nosec G404 -- a made-up world, the same for each seed
 	cat, err := newCatalogue(world)
 	if err != nil {
 		return nil, err
@@ -144,7 +144,7 @@ func New(c Config) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	random := rand.New(rand.NewPCG(c.Seed, streamOrders))
+	random := rand.New(rand.NewPCG(c.Seed, streamOrders)) // #nosec G404 -- a made-up world, the same for each seed
 	who, err := newBuyers(c.Seed, random, c.Shoppers)
 	if err != nil {
 		return nil, err
@@ -156,8 +156,8 @@ func New(c Config) (*Source, error) {
 		prefix:    strconv.FormatInt(int64(c.Start), 36) + "-",
 		gapMillis: 1000 / (c.Rate * peakOfDay),
 		random:    random,
-		flash:     newFlashSales(rand.New(rand.NewPCG(c.Seed, streamFlash)), c.Start, cat, sellers),
-		arrivals:  newArrivals(rand.New(rand.NewPCG(c.Seed, streamArrivals)), *c.Arrivals),
+		flash:     newFlashSales(rand.New(rand.NewPCG(c.Seed, streamFlash)), c.Start, cat, sellers), // #nosec G404 -- a made-up world, the same for each seed
+		arrivals:  newArrivals(rand.New(rand.NewPCG(c.Seed, streamArrivals)), *c.Arrivals),          // #nosec G404 -- a made-up world, the same for each seed
 		start:     c.Start,
 	}, nil
 }
