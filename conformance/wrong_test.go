@@ -175,9 +175,14 @@ func wrong() map[string]func(t *testing.T) Target {
 	}
 	for id, write := range map[string]func(data string) string{
 		"lf": naive, "crlf": naive, "cr": naive, "event": naive, "crevent": naive, "id": naive, "lines": naive,
-		"field":      func(d string) string { return d + "\n\n" },
-		"space":      func(d string) string { return "data:" + d + "\n\n" },
-		"colon":      func(d string) string { return d + "\n\n" },
+		"field": func(d string) string { return d + "\n\n" },
+		"space": func(d string) string { return "data:" + d + "\n\n" },
+		"colon": func(d string) string {
+			if strings.HasPrefix(d, ":") {
+				return d + "\n\n"
+			}
+			return naive(d)
+		},
 		"bom":        func(d string) string { return "data: " + strings.TrimPrefix(d, mark) + "\n\n" },
 		"separators": func(d string) string { return "data: " + strings.ReplaceAll(d, "\u2028", "\ndata: ") + "\n\n" },
 		"long":       func(d string) string { return "data: " + d[:min(len(d), 30<<10)] + "\n\n" },

@@ -64,29 +64,39 @@ func begin(t *testing.T, pods []string, change func(*Site)) *front {
 	if err := Write(f.dir, site); err != nil {
 		t.Fatal(err)
 	}
-	config, log := filepath.Join(f.dir, "nginx.conf"), filepath.Join(f.dir, "error.log")
-	if out, err := exec.Command(binary(t), "-t", "-e", log, "-c", config).CombinedOutput(); err != nil || bytes.Contains(out, []byte("[warn]")) {
-		t.Fatalf("nginx -t: %v\n%s", err, out)
-	}
-	f.cmd = exec.Command(binary(t), "-e", log, "-c", config, "-g", "daemon off;")
-	if err := f.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	f.cmd = launch(t, f.dir, f.https)
 	t.Cleanup(func() {
-		f.cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it has ended
-		f.cmd.Wait()                          //nolint:errcheck // it ends by a signal
 		if t.Failed() {
 			t.Logf("error.log:\n%s\naccess.log:\n%s", f.log("error.log"), f.log("access.log"))
 		}
 	})
+	return f
+}
+
+// launch starts nginx with the configuration in a folder, and waits until it
+// listens at the address. It ends with the test.
+func launch(t *testing.T, dir, address string) *exec.Cmd {
+	t.Helper()
+	config, log := filepath.Join(dir, "nginx.conf"), filepath.Join(dir, "error.log")
+	if out, err := exec.Command(binary(t), "-t", "-e", log, "-c", config).CombinedOutput(); err != nil || bytes.Contains(out, []byte("[warn]")) {
+		t.Fatalf("nginx -t: %v\n%s", err, out)
+	}
+	cmd := exec.Command(binary(t), "-e", log, "-c", config, "-g", "daemon off;")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it has ended
+		cmd.Wait()                          //nolint:errcheck // it ends by a signal
+	})
 	eventually(t, "nginx listens", func() bool {
-		c, err := net.Dial("tcp", f.https)
+		c, err := net.Dial("tcp", address)
 		if err == nil {
 			c.Close()
 		}
 		return err == nil
 	})
-	return f
+	return cmd
 }
 
 func (f *front) log(name string) string {
