@@ -17,8 +17,12 @@ import (
 	"livemap/sse"
 )
 
-// maxRead bounds what is read of one answer.
-const maxRead = 1 << 20
+// Bounds of what is read of one answer: in all before somebody asks for it, and
+// at a time.
+const (
+	maxRead = 4 << 20
+	maxPart = 4 << 10
+)
 
 // probe asks one server. It may be used by many at once.
 type probe struct {
@@ -36,10 +40,17 @@ type answer struct {
 	body   io.Reader     // the body without its framing
 	length int64         // of the body as the head tells it, or -1
 	chunks bool
+	pump   *pump // nil before the first read
 	broken error // by which reading the body ended, but for its end and for time
 }
 
-func (a *answer) close() { a.conn.Close() }
+// close ends the connection, and what reads from it.
+func (a *answer) close() {
+	a.conn.Close()
+	if a.pump != nil {
+		<-a.pump.done
+	}
+}
 
 // errDial says that there was no connection to ask over: of the server's answer
 // it says nothing.
@@ -140,19 +151,66 @@ func readAnswer(c net.Conn, r *bufio.Reader, method string) (*answer, error) {
 	}
 }
 
-// read reads the body until enough says so, the body ends, or the time is up;
-// ended tells whether the body did.
-func (a *answer) read(wait time.Duration, enough func([]byte) bool) (b []byte, ended bool) {
-	a.conn.SetReadDeadline(time.Now().Add(wait)) //nolint:errcheck // then reading fails
-	buf := make([]byte, 32<<10)
-	for len(b) < maxRead && !enough(b) {
-		n, err := a.body.Read(buf)
-		b = append(b, buf[:n]...)
-		if err != nil {
-			if !errors.Is(err, io.EOF) && !isTimeout(err) {
-				a.broken = err
+// pump reads a body to its end, beside who waits for it: a reader of chunks that
+// has met a deadline once would be of no more use.
+type pump struct {
+	more chan []byte
+	done chan struct{} // closed when there is no more; err is set before
+	err  error
+}
+
+func (a *answer) start() {
+	a.pump = &pump{more: make(chan []byte, maxRead/maxPart), done: make(chan struct{})}
+	a.conn.SetReadDeadline(time.Time{}) //nolint:errcheck // then reading fails
+	go func() {
+		defer close(a.pump.done)
+		for {
+			b := make([]byte, maxPart)
+			n, err := a.body.Read(b)
+			if n > 0 {
+				select {
+				case a.pump.more <- b[:n]:
+				default: // nobody asks for so much
+					a.pump.err = errors.New("more than is read")
+					return
+				}
 			}
-			return b, !isTimeout(err)
+			if err != nil {
+				a.pump.err = err
+				return
+			}
+		}
+	}()
+}
+
+// read returns what has come of the body, until enough says so, the body ends,
+// or the time is up; ended tells whether the body did.
+func (a *answer) read(wait time.Duration, enough func([]byte) bool) (b []byte, ended bool) {
+	if a.pump == nil {
+		a.start()
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for len(b) < maxRead && !enough(b) {
+		select {
+		case part := <-a.pump.more:
+			b = append(b, part...)
+			continue
+		default:
+		}
+		select {
+		case part := <-a.pump.more:
+			b = append(b, part...)
+		case <-timer.C:
+			return b, false
+		case <-a.pump.done:
+			if len(a.pump.more) > 0 {
+				continue
+			}
+			if !errors.Is(a.pump.err, io.EOF) {
+				a.broken = a.pump.err
+			}
+			return b, true
 		}
 	}
 	return b, false
@@ -204,13 +262,15 @@ func (p *probe) serves(ctx context.Context) error {
 	if p.Publish == nil {
 		return nil // it may be quiet
 	}
-	if err := p.Publish(ctx, []byte(`{"conformance":"`+newStamp()+`"}`)); err != nil {
-		return err
+	for deadline := time.Now().Add(p.Wait); time.Now().Before(deadline); {
+		if err := p.Publish(ctx, []byte(`{"conformance":"`+newStamp()+`"}`)); err != nil {
+			return err
+		}
+		if b, _ := a.read(p.Wait/10, anything); len(b) > 0 {
+			return nil
+		}
 	}
-	if b, _ := a.read(p.Wait, anything); len(b) == 0 {
-		return errors.New("a stream without a byte")
-	}
-	return nil
+	return errors.New("a stream without a byte")
 }
 
 // closed waits until the server closes a connection, and returns what it said
