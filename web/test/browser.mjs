@@ -7,7 +7,8 @@ import { chromium } from 'playwright-core';
 /** Sizes that every screen is looked at in. */
 export const SIZES = { laptop: [1440, 900], phone: [390, 844], wall: [1920, 1080] };
 
-const FLAGS = [
+/** How Chromium is started: without a GPU, and without calling home. */
+export const FLAGS = [
   '--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--disable-quic', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-sync',
 ];

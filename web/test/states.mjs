@@ -109,6 +109,7 @@ describe('states', { concurrency: false }, () => {
     inState('hostile', async (page) => {
       await figures(page);
       await page.waitForFunction(() => document.querySelectorAll('.latest li').length > 3, undefined, WAIT);
+      await page.waitForFunction(() => document.querySelector('canvas'), undefined, WAIT); // the globe comes after the figures
       assert.equal(await page.title(), 'Live commerce');
       assert.equal(await page.evaluate(() => document.querySelectorAll('main img, main script, main b > x').length), 0);
       assert.match(await page.evaluate(() => document.querySelector('.latest .title').textContent), /^<img src=x/);

@@ -24,8 +24,27 @@ export const MAX_UNREAD = { posts: 512, chars: 8 << 20 } as const;
 /** The most deleted keys that are remembered for a tab that was left behind. */
 const MAX_DELETED = 10_000;
 
-/** A tab acknowledges each so manieth post. */
-export const ACK_EVERY = 16;
+/** A tab says what it has read after this much of it. */
+const ACK = { posts: 16, chars: 1 << 20 } as const;
+
+/** What a tab has read and not said yet. */
+export class Reading {
+  private posts = 0;
+  private chars = 0;
+
+  /** Takes note of a post, and says whether it is time to acknowledge it. */
+  read(messages: readonly Message[]): boolean {
+    this.posts++;
+    this.chars += charsOf(messages);
+    if (this.posts < ACK.posts && this.chars < ACK.chars) return false;
+    this.posts = this.chars = 0;
+    return true;
+  }
+}
+
+function charsOf(messages: readonly Message[]): number {
+  return messages.reduce((sum, message) => sum + (message.type === 'record' ? message.text.length : 0), 0);
+}
 
 /** Where posts go; a MessagePort, or a dedicated worker's own scope. */
 export interface Mailbox {
@@ -87,7 +106,7 @@ export class Port {
   }
 
   private post(messages: readonly Message[]): void {
-    const chars = messages.reduce((sum, message) => sum + (message.type === 'record' ? message.text.length : 0), 0);
+    const chars = charsOf(messages);
     this.unread.push(chars);
     this.unreadChars += chars;
     this.mailbox.postMessage({ post: ++this.posted, messages });
@@ -116,7 +135,7 @@ export class Port {
 
   /** Goes on with a tab that has read all it had, or nearly. */
   private catchUp(): void {
-    if (!this.behind || this.paused || this.unread.length >= ACK_EVERY) return;
+    if (!this.behind || this.paused || this.unread.length >= ACK.posts || this.unreadChars >= ACK.chars) return;
     this.behind = false;
     const deleted = [...this.deleted.values()].filter((m) => m.type === 'delete' && !this.memory.has(m.topic, m.key));
     this.deleted.clear();

@@ -6,7 +6,7 @@ export class Queue<T> implements AsyncIterableIterator<T & { readonly missed: nu
   private readonly items: T[] = [];
   private missed = 0;
   private ended = false;
-  private waiting: (() => void) | undefined;
+  private waiting: (() => void)[] = [];
 
   constructor(
     private readonly limit: number,
@@ -32,7 +32,7 @@ export class Queue<T> implements AsyncIterableIterator<T & { readonly missed: nu
   }
 
   async next(): Promise<IteratorResult<T & { readonly missed: number }>> {
-    while (this.items.length === 0 && !this.ended) await new Promise<void>((resolve) => (this.waiting = resolve));
+    while (this.items.length === 0 && !this.ended) await new Promise<void>((resolve) => this.waiting.push(resolve));
     const item = this.items.shift();
     if (item === undefined) return { done: true, value: undefined };
     const { missed } = this;
@@ -51,7 +51,6 @@ export class Queue<T> implements AsyncIterableIterator<T & { readonly missed: nu
   }
 
   private wake(): void {
-    this.waiting?.();
-    this.waiting = undefined;
+    for (const go of this.waiting.splice(0)) go();
   }
 }

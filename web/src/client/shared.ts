@@ -1,6 +1,6 @@
 import { Connection } from './connection.ts';
 import { Elected } from './elected.ts';
-import { ACK_EVERY, type Mailbox, type Order, type Post } from './port.ts';
+import { Reading, type Mailbox, type Order, type Post } from './port.ts';
 import type { Query, Sink, Source, Tokens } from './protocol.ts';
 import { Switchboard } from './switchboard.ts';
 
@@ -46,6 +46,7 @@ interface Line {
 class Seat implements Source {
   private line: Line | undefined;
   private read = 0;
+  private readonly reading = new Reading();
   private lastId = '';
   private unanswered = 0;
   private timer: ReturnType<typeof setInterval> | undefined;
@@ -134,7 +135,7 @@ class Seat implements Source {
     this.unanswered = 0;
     if ('question' in post) return void this.answer(post.question, post.renew);
     this.read++;
-    if (post.post % ACK_EVERY === 0) this.say({ do: 'ack', post: post.post });
+    if (this.reading.read(post.messages)) this.say({ do: 'ack', post: post.post });
     for (const message of post.messages) if (message.type === 'record') this.lastId = message.id;
     if (post.messages.length > 0) this.joining.sink(post.messages);
   }

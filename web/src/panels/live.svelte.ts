@@ -76,8 +76,8 @@ export class Live {
   now = $state.raw(Date.now());
   paused = $state.raw(false);
   replaying = $state.raw<Replaying>();
-  /** Orders of all batches received, shown or not. */
-  received = 0;
+  /** Orders of all batches received, shown or not, and when the last of these was written. */
+  received = $state.raw({ orders: 0, at: '' });
 
   private counter = new Sampling();
   private readonly figures = new Figures();
@@ -227,7 +227,7 @@ export class Live {
   }
 
   private batch(batch: Shipments): void {
-    this.received += batch.of;
+    this.received = { orders: this.received.orders + batch.of, at: batch.emitted_at };
     this.present(() => {
       this.list(batch);
       this.listener.batch(batch, batch.shown === batch.of);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Memory } from '../../src/client/memory.ts';
-import { MAX_UNREAD, Port, type Post } from '../../src/client/port.ts';
+import { MAX_UNREAD, Port, Reading, type Post } from '../../src/client/port.ts';
 import type { Message } from '../../src/client/protocol.ts';
 
 const log = (n: number, text = String(n)): Message => ({ type: 'record', topic: 'shipments', kind: 'log', key: 'world', text, id: `l${n}` });
@@ -10,6 +10,7 @@ const state = (key: string, n: number): Message => ({ type: 'record', topic: 'me
 function tab() {
   const memory = new Memory();
   const posts: Extract<Post, { post: number }>[] = [];
+  const reading = new Reading();
   const port = new Port({ postMessage: (post) => void ('post' in post && posts.push(post)) }, memory, false);
   return {
     memory, port, posts,
@@ -17,13 +18,11 @@ function tab() {
       for (const message of messages) memory.keep(message);
       port.tell(messages);
     },
-    /** Reads all posts, and says so. */
+    /** Reads all posts, and says so as tabs do: not of each. */
     read: (): Message[] => {
-      const messages = posts.flatMap((p) => p.messages);
-      const last = posts.at(-1)?.post ?? 0;
-      posts.length = 0;
-      port.ack(last);
-      return messages;
+      const read = posts.splice(0);
+      for (const { post, messages } of read) if (reading.read(messages)) port.ack(post);
+      return read.flatMap((p) => p.messages);
     },
   };
 }
@@ -47,6 +46,8 @@ describe('a tab at its worker', () => {
     const t = tab();
     for (let i = 0; i < 20; i++) t.tell(log(i, 'x'.repeat(1 << 20)));
     expect(t.posts).toHaveLength(MAX_UNREAD.chars >> 20);
+    t.read();
+    expect(t.read().filter((m) => m.type === 'gap')).toEqual([{ type: 'gap', gap: { topic: 'shipments', reason: 'slow', at_most: 12 } }]);
   });
 
   it('is told exactly what it missed, and the present', () => {

@@ -144,6 +144,14 @@ describe('options', () => {
 });
 
 describe('queue', () => {
+  it('serves several readers at once', async () => {
+    const queue = new Queue<{ n: number }>(5, () => {});
+    const both = Promise.all([queue.next(), queue.next()]);
+    queue.push({ n: 1 });
+    queue.push({ n: 2 });
+    expect((await both).map((r) => (r.value as { n: number }).n)).toEqual([1, 2]);
+  });
+
   it('reads out what is there when it ends', async () => {
     const queue = new Queue<{ n: number }>(5, () => {});
     queue.push({ n: 1 });
