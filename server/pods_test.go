@@ -66,7 +66,7 @@ func testPods(t *testing.T, k kafka.Config, restart func()) {
 		t.Fatal(err)
 	}
 	t.Cleanup(adm.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	txn, err := kafka.OpenTxnProducer(ctx, k, "pods")
 	if err != nil {
@@ -79,9 +79,13 @@ func testPods(t *testing.T, k kafka.Config, restart func()) {
 	log := &truth{records: map[place]string{}}
 	log.read(ctx, t, k)
 	pods := &pods{}
-	first, ready := run(t, c, forgetful)
+	lively := func(c *Config) {
+		forgetful(c)
+		c.Hub.Heartbeat = 200 * time.Millisecond // a reader looks up now and then
+	}
+	first, ready := run(t, c, lively)
 	await(t, "ready", ready)
-	second, ready := run(t, c, forgetful)
+	second, ready := run(t, c, lively)
 	await(t, "ready", ready)
 	pods.set(first.address, second.address)
 
@@ -290,14 +294,14 @@ func (r *roamer) visit(ctx context.Context, events int, complete *atomic.Bool) {
 	}
 	defer resp.Body.Close()
 	r.parser.Reset()
-	quiet := time.AfterFunc(300*time.Millisecond, leave) // no event for so long: come back later
-	defer quiet.Stop()
 	b := make([]byte, 1+r.rng.IntN(16<<10))
 	for events > 0 && !(complete.Load() && r.whole()) {
 		n, err := resp.Body.Read(b)
 		if perr := r.parser.Parse(b[:n], func(e *sse.Event) {
-			quiet.Reset(300 * time.Millisecond)
 			events--
+			if string(e.Name) == "heartbeat" { // nothing happens: come back later
+				events -= 10
+			}
 			r.take(e)
 		}); perr != nil {
 			r.wrong("parsing: %v", perr)
