@@ -171,8 +171,14 @@ type codecError struct{ error }
 
 func (e codecError) Unwrap() error { return e.error }
 
-// Decompress implements [kgo.Decompressor].
+// Decompress implements [kgo.Decompressor]. For usual LZ4 frames it does without
+// the library's reader, which takes buffers of 4 MiB for a batch of a few KiB.
 func (c codec) Decompress(src []byte, kind kgo.CompressionCodecType) ([]byte, error) {
+	if kind == kgo.CodecLz4 {
+		if out, ok := appendLZ4(nil, src); ok {
+			return out, nil
+		}
+	}
 	out, err := c.Decompressor.Decompress(src, kind)
 	if err != nil {
 		return nil, codecError{err}
