@@ -54,6 +54,7 @@ func TestRealClientsResume(t *testing.T) {
 	s.cut(t, all, s.pods[1].Stop)
 	s.restart(t, s.pods[1])
 	s.cut(t, all, s.proxy.Reload)
+	s.cut(t, all, func() error { return s.away(t) })
 	stopWriting()
 	if err := <-wrote; err != nil {
 		t.Fatal(err)
@@ -223,6 +224,23 @@ func (s *scene) cut(t *testing.T, all []*follower, by func() error) {
 		t.Error(err)
 	}
 	awaitHellos(t, all)
+}
+
+// allAway is how long there is no pod at all: browsers have long asked again by
+// then, and nginx has told them to come back later.
+const allAway = 20 * time.Second
+
+// away takes both pods away for a while.
+func (s *scene) away(t *testing.T) error {
+	t.Helper()
+	for _, p := range s.pods {
+		p.Kill()
+	}
+	time.Sleep(allAway)
+	for _, p := range s.pods {
+		s.restart(t, p)
+	}
+	return nil
 }
 
 // awaitHellos waits until each client has had as many hellos as it must.

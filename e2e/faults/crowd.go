@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"livemap/e2e/numbered"
-	"livemap/e2e/stage"
 	"livemap/kafka/kafkatest"
 )
 
@@ -33,24 +32,23 @@ type crowd struct {
 	stop    context.CancelFunc
 }
 
-// gather starts n clients of the proxy. each is the mean time after which a
-// client cuts its connection by itself. The caller ends them with disperse.
-func gather(ctx context.Context, proxy *stage.Proxy, n int, seed uint64, each, length time.Duration) *crowd {
+// gather starts the clients of a run. The caller ends them with disperse.
+func gather(ctx context.Context, sc *scene, s settings) *crowd {
 	c := &crowd{}
 	ctx, c.stop = context.WithCancel(ctx)
-	for i := range n {
+	for i := range s.clients {
 		config := numbered.ClientConfig{
-			Addr: proxy.Addr, Source: fmt.Sprintf("127.0.0.%d", 2+i%sources), Path: "/v1/events?topics=numbers,board&envelope=1",
-			Board: true, Every: each, MaxAge: maxAge, Seed: seed + uint64(i), //nolint:gosec // small
+			Addr: sc.proxy.Addr, Source: fmt.Sprintf("127.0.0.%d", 2+i%sources), Path: "/v1/events?topics=numbers,board&envelope=1",
+			Board: true, Every: s.each, MaxAge: maxAge, Seed: s.seed + uint64(i), //nolint:gosec // small
 		}
-		if i%keyedEach == 1 {
+		if i%keyedEach == 1 && sc.aggregated {
 			config.Path, config.Board = keyedPath(), false
 		}
 		if i%tlsEach == 3 {
-			config.Addr, config.TLS = proxy.TLSAddr, &tls.Config{RootCAs: proxy.Roots, ServerName: "127.0.0.1"}
+			config.Addr, config.TLS = sc.proxy.TLSAddr, &tls.Config{RootCAs: sc.proxy.Roots, ServerName: "127.0.0.1"}
 		}
-		if i%sleeperEach == 2 && length > 2*maxAge {
-			config.Nap, config.NapAfter = maxAge*3/2, length/4
+		if i%sleeperEach == 2 && s.length > 2*maxAge {
+			config.Nap, config.NapAfter = maxAge*3/2, s.length/4
 		}
 		client := numbered.NewClient(config)
 		c.clients = append(c.clients, client)

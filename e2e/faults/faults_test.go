@@ -31,6 +31,23 @@ func TestShortRun(t *testing.T) {
 	}
 }
 
+// TestRollingRestart: pods restarted one after the other cut every client, lose
+// nothing, and leave nobody at a closed door.
+func TestRollingRestart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts Kafka, pods and nginx")
+	}
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	r, err := run(t.Context(), log, settings{seed: 6, length: 3 * time.Second, clients: 100, reconnects: 1, rolling: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.print(t.Output())
+	if r.goodbyes["drain"] < 100 || r.sum.Gaps > 0 {
+		t.Errorf("goodbyes %v and %d gaps; want everybody to be told of the drain at least once, and none", r.goodbyes, r.sum.Gaps)
+	}
+}
+
 func TestPlanFollowsFromTheSeed(t *testing.T) {
 	const length = 10 * time.Minute
 	a := plan(7, length)

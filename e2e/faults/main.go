@@ -31,6 +31,7 @@ type settings struct {
 	each       time.Duration // mean time after which a client cuts its connection
 	ledger     string        // file for the ledger by client; empty: none
 	keep       bool
+	rolling    bool // instead of the plan, pods are restarted one after the other
 }
 
 func main() {
@@ -42,7 +43,11 @@ func main() {
 	flag.DurationVar(&s.each, "each", 40*time.Second, "mean time after which a client cuts its connection by itself")
 	flag.StringVar(&s.ledger, "ledger", "", "file for the ledger by client (CSV)")
 	flag.BoolVar(&s.keep, "keep", false, "keep the folder with all logs")
+	flag.BoolVar(&s.rolling, "rolling", false, "restart the pods one by one and break nothing: how users feel a deploy")
 	flag.Parse()
+	if s.rolling {
+		s.reconnects, s.each = 1, 0
+	}
 	s.length = time.Duration(*minutes * float64(time.Minute))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
@@ -67,7 +72,11 @@ func run(ctx context.Context, log *slog.Logger, s settings) (r *report, err erro
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // nginx's workers are another user
 		return nil, err
 	}
-	sc, err := raise(ctx, log, dir, s.seed)
+	what := whole
+	if s.rolling {
+		what = deploy
+	}
+	sc, err := raise(ctx, log, dir, s.seed, what)
 	defer func() {
 		err = errors.Join(err, sc.close())
 		if err == nil && !s.keep {
@@ -79,7 +88,7 @@ func run(ctx context.Context, log *slog.Logger, s settings) (r *report, err erro
 	if err != nil {
 		return nil, err
 	}
-	crowd := gather(ctx, sc.proxy, s.clients, s.seed, s.each, s.length)
+	crowd := gather(ctx, sc, s)
 	defer crowd.disperse()
 	log.Info("clients are coming", "clients", s.clients)
 	// All are there before the first record, so that each is owed every one.
@@ -97,18 +106,31 @@ func run(ctx context.Context, log *slog.Logger, s settings) (r *report, err erro
 // every client has come back often enough.
 func (r *report) perform(ctx context.Context, sc *scene, c *crowd) error {
 	producer := numbered.NewProducer(sc.producer(r.seed))
-	writing, stopWriting := context.WithCancel(ctx)
-	wrote := make(chan error, 1)
-	go func() { wrote <- producer.Run(writing) }()
+	written := beside(ctx, producer.Run)
 	err := r.misfortune(ctx, sc, c)
 	r.length = time.Since(r.began)
-	stopWriting()
+	err = errors.Join(err, written())
 	r.wrote = producer.String()
-	return errors.Join(err, <-wrote)
+	return err
+}
+
+// beside runs a function in a goroutine of its own. What it returns ends the
+// function, waits for it and returns its error; it must be called once.
+func beside(ctx context.Context, run func(context.Context) error) (end func() error) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- run(ctx) }()
+	return func() error {
+		cancel()
+		return <-done
+	}
 }
 
 func (r *report) misfortune(ctx context.Context, sc *scene, c *crowd) error {
 	faults := plan(r.seed, r.settings.length)
+	if r.rolling {
+		faults = oneByOne(r.settings.length)
+	}
 	var err error
 	if r.kills, err = sc.inflict(ctx, faults); err != nil {
 		return err
@@ -131,6 +153,9 @@ func (r *report) judge(ctx context.Context, sc *scene, c *crowd) error {
 	c.disperse()
 	if err := r.add(truth, c); err != nil {
 		return err
+	}
+	if !sc.aggregated {
+		return errors.Join(late, r.broken())
 	}
 	if err := sc.orders.Stop(); err != nil {
 		return err

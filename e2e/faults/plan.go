@@ -86,6 +86,20 @@ func plan(seed uint64, length time.Duration) []fault {
 	return all
 }
 
+// deploy is the scene of a rolling restart: pods let go of their streams over five
+// seconds, and nobody else does.
+var deploy = setting{nodes: 1, streamAge: time.Hour, drain: 5 * time.Second}
+
+// oneByOne has every pod stopped and started again once, each when the one
+// before is ready.
+func oneByOne(length time.Duration) []fault {
+	all := make([]fault, pods)
+	for i := range all {
+		all[i] = fault{at: time.Duration(i) * length / pods, on: onPod, kind: stop, which: i}
+	}
+	return all
+}
+
 // tally counts faults by target.
 type tally map[target]int
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -20,25 +21,34 @@ import (
 	"livemap/kafka/kafkatest"
 )
 
-// What the scene holds.
+// What every scene holds.
 const (
-	nodes      = 3 // of Kafka
 	pods       = 3
 	workers    = 2 // of nginx
 	partitions = 4 // of the numbered topic and of orders
 	orderRate  = 20
-	// streamAge has every stream asked to reconnect about twice a minute, so that
-	// pods fill again after their death.
-	streamAge = 30 * time.Second
 	// maxAge is how long a client may be away and still be owed every record.
 	maxAge = 40 * time.Second
-	drain  = 2 * time.Second
 	// shutdown is how long nginx's old workers keep their streams after a reload.
 	shutdown = 3 * time.Second
 )
 
+// setting is what scenes differ in.
+type setting struct {
+	nodes      int  // of Kafka
+	aggregated bool // with orders and aggregators
+	// streamAge is when a stream is asked to reconnect, drain over what time a pod
+	// that ends lets go of its streams.
+	streamAge, drain time.Duration
+}
+
+// whole is the scene of the fault run. Streams are asked to reconnect about twice a
+// minute, so that pods fill again after their death.
+var whole = setting{nodes: 3, aggregated: true, streamAge: 30 * time.Second, drain: 2 * time.Second}
+
 // scene is everything that runs: Kafka, pods, nginx, orders and aggregators.
 type scene struct {
+	setting
 	log         *slog.Logger
 	dir         string
 	kafka       *kafkatest.Cluster
@@ -52,8 +62,8 @@ type scene struct {
 
 // raise starts everything in dir. What was started is ended by close, also
 // after an error.
-func raise(ctx context.Context, log *slog.Logger, dir string, seed uint64) (*scene, error) {
-	s := &scene{log: log, dir: dir}
+func raise(ctx context.Context, log *slog.Logger, dir string, seed uint64, what setting) (*scene, error) {
+	s := &scene{setting: what, log: log, dir: dir}
 	program, err := stage.Build(ctx, dir)
 	if err != nil {
 		return s, err
@@ -62,8 +72,8 @@ func raise(ctx context.Context, log *slog.Logger, dir string, seed uint64) (*sce
 	if err != nil {
 		return s, err
 	}
-	log.Info("starting Kafka", "nodes", nodes)
-	if s.kafka, err = kafkatest.Open(lib, filepath.Join(dir, "kafka"), nodes); err != nil {
+	log.Info("starting Kafka", "nodes", s.nodes)
+	if s.kafka, err = kafkatest.Open(lib, filepath.Join(dir, "kafka"), s.nodes); err != nil {
 		return s, err
 	}
 	if s.admin, err = kafkatest.NewAdmin(s.kafka.Config()); err != nil {
@@ -76,8 +86,10 @@ func raise(ctx context.Context, log *slog.Logger, dir string, seed uint64) (*sce
 		return s, err
 	}
 	log.Info("starting aggregators, pods and nginx")
-	if err := s.raiseAggregation(program, seed); err != nil {
-		return s, err
+	if s.aggregated {
+		if err := s.raiseAggregation(program, seed); err != nil {
+			return s, err
+		}
 	}
 	return s, s.raisePods(ctx, program)
 }
@@ -89,13 +101,7 @@ func (s *scene) producer(seed uint64) numbered.ProducerConfig {
 func (s *scene) brokers() []string { return s.kafka.Config().Brokers }
 
 func (s *scene) raiseAggregation(program string, seed uint64) error {
-	brokers := ""
-	for i, b := range s.brokers() {
-		if i > 0 {
-			brokers += ","
-		}
-		brokers += b
-	}
+	brokers := strings.Join(s.brokers(), ",")
 	s.orders = stage.NewCommand(program, s.dir, "orders", "orders", "--kafka", brokers, "--rate", strconv.Itoa(orderRate), "--seed", strconv.FormatUint(seed, 10))
 	s.instances = []string{"a", "b"}
 	for _, name := range s.instances {
@@ -113,17 +119,20 @@ func (s *scene) raiseAggregation(program string, seed uint64) error {
 const topics = `topics:
   numbers: {kind: log, max_age: %s, recent: 50}
   board: {kind: state}
-  metrics: {kind: state}
 `
 
 func (s *scene) raisePods(ctx context.Context, program string) error {
 	config := filepath.Join(s.dir, "livemap.yaml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, topics, maxAge), 0o600); err != nil {
+	text := fmt.Appendf(nil, topics, maxAge)
+	if s.aggregated {
+		text = append(text, "  metrics: {kind: state}\n"...)
+	}
+	if err := os.WriteFile(config, text, 0o600); err != nil {
 		return err
 	}
 	for i := range pods {
 		p, err := stage.NewPod(program, s.dir, "pod"+strconv.Itoa(i), s.brokers(), "--config", config, "--anonymous",
-			"--heartbeat", "5s", "--max-stream-age", streamAge.String(), "--drain", drain.String(), "--trusted-proxies", "127.0.0.0/8")
+			"--heartbeat", "5s", "--max-stream-age", s.streamAge.String(), "--drain", s.drain.String(), "--trusted-proxies", "127.0.0.0/8")
 		if err != nil {
 			return err
 		}

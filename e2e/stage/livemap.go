@@ -8,10 +8,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -44,6 +47,7 @@ type Command struct {
 	args    []string
 	log     string
 	process *child.Process // nil when not running
+	asked   bool           // to end; a second time would kill it
 }
 
 // NewCommand returns the command "livemap args…", not started, whose output is
@@ -59,6 +63,7 @@ func (c *Command) Start() error {
 	}
 	var err error
 	c.process, err = child.Start(c.log, c.program, c.args...)
+	c.asked = false
 	return err
 }
 
@@ -76,7 +81,11 @@ func (c *Command) Stop() error {
 	if c.process == nil {
 		return nil
 	}
-	ended, err := c.process.End(syscall.SIGTERM, stopWithin), c.process.Err()
+	sig := syscall.SIGTERM
+	if c.asked {
+		sig = 0 // only wait
+	}
+	ended, err := c.process.End(sig, stopWithin), c.process.Err()
 	c.process = nil
 	if !ended {
 		return fmt.Errorf("livemap %s did not end within %s of SIGTERM", c.args[0], stopWithin)
@@ -88,7 +97,13 @@ func (c *Command) Stop() error {
 }
 
 // Terminate asks the process to end and does not wait.
-func (c *Command) Terminate() error { return c.signal(syscall.SIGTERM) }
+func (c *Command) Terminate() error {
+	if c.process == nil {
+		return nil
+	}
+	c.asked = true
+	return c.signal(syscall.SIGTERM)
+}
 
 // Freeze stops the process in the middle of what it does, until Thaw.
 func (c *Command) Freeze() error { return c.signal(syscall.SIGSTOP) }
@@ -186,6 +201,30 @@ func (p *Pod) Await(ctx context.Context) error {
 		case <-time.After(askEvery):
 		}
 	}
+}
+
+// streams is what the admin address says of connected clients.
+var streams = regexp.MustCompile(`(?m)^livemap_hub_clients ([0-9]+)$`)
+
+// Streams returns how many streams the pod has.
+func (p *Pod) Streams(ctx context.Context) (int, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Admin+"/metrics", nil)
+	if err != nil {
+		return 0, err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	text, err := io.ReadAll(answer.Body)
+	if err := errors.Join(err, answer.Body.Close()); err != nil {
+		return 0, err
+	}
+	found := streams.FindSubmatch(text)
+	if found == nil {
+		return 0, fmt.Errorf("the pod at %s does not say how many streams it has", p.Admin)
+	}
+	return strconv.Atoi(string(found[1]))
 }
 
 func healthy(ctx context.Context, admin string) bool {

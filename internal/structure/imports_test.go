@@ -58,6 +58,7 @@ var rules = []rule{
 	{room: "e2e/stage", may: []string{"internal/child", "internal/certtest", "deploy/nginx"}, why: "processes and their addresses; what they do is for others to judge"},
 	{room: "e2e/numbered", may: []string{"feed", "kafka", "sse", "kafka/kafkatest"}, why: "never the hub: a judge that shares code with the accused shares its mistakes"},
 	{room: "e2e/faults", may: []string{"feed", "kafka", "kafka/kafkatest", "e2e/stage", "e2e/numbered"}, why: "whole processes judged from outside"},
+	{room: "e2e/latency", may: []string{"feed", "kafka", "kafka/kafkatest", "e2e/stage"}, why: "whole processes measured from outside"},
 	{room: "e2e/clients", test: []string{"internal/child", "kafka", "e2e/stage", "e2e/numbered"}, why: "clients that others wrote, judged from outside"},
 	{room: "e2e/broken", test: []string{"feed", "kafka", "kafka/kafkatest", "e2e/stage", "e2e/numbered"}, why: "a cluster and a pod, judged from outside"},
 	{room: "flink/demo", may: []string{"internal/child", "kafka", "kafka/kafkatest"}, why: "it starts processes; what they do is theirs"},
@@ -83,7 +84,7 @@ var bans = []ban{
 	{path: "testing/...", except: []string{"kafka/kafkatest"}, why: "the program carries no test code"},
 	{path: "livemap/hub/...", except: []string{"hub/...", "server", "cmd/livemap"}, inTest: true, why: "loadtest and the others meet the hub over its socket"},
 	{path: "github.com/alecthomas/...", except: []string{"cmd/livemap"}, inTest: true, why: "only cmd reads flags, environment and configuration files"},
-	{path: "flag", except: []string{"cmd/livemap", "e2e/backlog", "e2e/faults", "conformance/run"}, why: "only commands read flags, environment and configuration files"},
+	{path: "flag", except: []string{"cmd/livemap", "e2e/backlog", "e2e/faults", "e2e/latency", "conformance/run"}, why: "only commands read flags, environment and configuration files"},
 	{path: "unsafe", except: []string{"hub/internal/poll"}, why: "nothing here is worth it but a port to system calls"},
 	{path: "log", why: "a *slog.Logger is passed in"},
 }
