@@ -47,6 +47,7 @@ final class Keeper {
         byte[] count = snapshot.get(COUNT_KEY);
         if (count == null) {
             aggregator = new Aggregator(settings);
+            snapshot(journal, snapshot); // it says which settings the journal belongs to
         } else {
             ByteArrayOutputStream bytes = new ByteArrayOutputStream();
             for (int i = 0; i < Integer.parseInt(new String(count, java.nio.charset.StandardCharsets.US_ASCII)); i++) {
