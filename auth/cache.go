@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"container/list"
 	"crypto/sha256"
 	"sync"
 	"time"
@@ -11,8 +10,9 @@ import (
 // that nothing else can become a key of the cache.
 type tokenHash [sha256.Size]byte
 
-// entryBytes is about what an entry occupies besides its permit.
-const entryBytes = 224
+// entryBytes is about what an entry occupies besides its permit: itself, and its
+// place in a map that is half full.
+const entryBytes = 160
 
 // cache remembers the permits of verified tokens: least recently used out first,
 // bounded in bytes. Refusals are not remembered, for anybody can cause them.
@@ -20,20 +20,25 @@ type cache struct {
 	most int // bytes; immutable
 
 	mu    sync.Mutex // guards what follows
-	byKey map[tokenHash]*list.Element
-	order *list.List // of *cached, most recently used first
+	byKey map[tokenHash]*cached
+	ends  cached // next: the most recently used; previous: the least
 	bytes int
 }
 
+// cached is an entry. Entries are a ring through cache.ends: a pod keeps one for
+// each token of its streams, and a list of the standard library would take half
+// as much again.
 type cached struct {
-	token      tokenHash
-	permit     *Permit
-	generation uint64
-	bytes      int
+	token          tokenHash
+	permit         *Permit
+	generation     uint64
+	previous, next *cached
 }
 
 func newCache(most int) *cache {
-	return &cache{most: most, byKey: map[tokenHash]*list.Element{}, order: list.New()}
+	c := &cache{most: most, byKey: map[tokenHash]*cached{}}
+	c.ends.previous, c.ends.next = &c.ends, &c.ends
+	return c
 }
 
 // get returns the permit of a token if it was verified under this generation of
@@ -45,39 +50,50 @@ func (c *cache) get(t tokenHash, generation uint64, now time.Time) *Permit {
 	if e == nil {
 		return nil
 	}
-	have := e.Value.(*cached)
-	if have.generation != generation || have.permit.Ended(now) {
+	if e.generation != generation || e.permit.Ended(now) {
 		c.dropLocked(e)
 		return nil
 	}
-	c.order.MoveToFront(e)
-	return have.permit
+	e.unlink()
+	c.frontLocked(e)
+	return e.permit
 }
 
 // put remembers a permit that was verified under this generation. The caller
 // read the generation before it verified: keys that changed meanwhile make the
 // entry worthless, not wrong.
 func (c *cache) put(t tokenHash, generation uint64, p *Permit) {
-	size := entryBytes + p.bytes()
-	if size > c.most {
+	e := &cached{token: t, permit: p, generation: generation}
+	if e.size() > c.most {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e := c.byKey[t]; e != nil {
-		c.dropLocked(e)
+	if old := c.byKey[t]; old != nil {
+		c.dropLocked(old)
 	}
-	c.byKey[t] = c.order.PushFront(&cached{t, p, generation, size})
-	c.bytes += size
+	c.byKey[t] = e
+	c.frontLocked(e)
+	c.bytes += e.size()
 	for c.bytes > c.most {
-		c.dropLocked(c.order.Back())
+		c.dropLocked(c.ends.previous)
 	}
 }
 
-func (c *cache) dropLocked(e *list.Element) {
-	have := c.order.Remove(e).(*cached)
-	delete(c.byKey, have.token)
-	c.bytes -= have.bytes
+// size returns about how many bytes an entry occupies.
+func (e *cached) size() int { return entryBytes + e.permit.bytes() }
+
+func (c *cache) frontLocked(e *cached) {
+	e.previous, e.next = &c.ends, c.ends.next
+	e.previous.next, e.next.previous = e, e
+}
+
+func (e *cached) unlink() { e.previous.next, e.next.previous = e.next, e.previous }
+
+func (c *cache) dropLocked(e *cached) {
+	e.unlink()
+	delete(c.byKey, e.token)
+	c.bytes -= e.size()
 }
 
 // clear forgets everything: after a change of keys or revocations nothing in it
@@ -86,7 +102,7 @@ func (c *cache) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.byKey)
-	c.order.Init()
+	c.ends.previous, c.ends.next = &c.ends, &c.ends
 	c.bytes = 0
 }
 

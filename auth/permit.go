@@ -21,8 +21,8 @@ type Permit struct {
 	ID string
 
 	anonymous bool
-	key       fingerprint // of the key that verified the token
-	issued    time.Time   // iat, zero if the token has none
+	key       *fingerprint // of the key that verified the token; nil: anonymous
+	issued    time.Time    // iat, zero if the token has none
 }
 
 // Anonymous returns the permit of those who show no token: all keys of the given

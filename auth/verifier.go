@@ -26,6 +26,7 @@ type Verifier struct {
 
 	state      atomic.Pointer[state]
 	lastHeader atomic.Pointer[knownHeader]
+	lastGrant  atomic.Pointer[granted]
 
 	mu      sync.Mutex // held to replace state
 	keysRaw []byte     // what the key file held; guarded by mu
@@ -81,7 +82,7 @@ func (v *Verifier) Revoked(p *Permit) bool {
 		return false
 	}
 	st := v.state.Load()
-	return !st.keys.has(p.key) || st.revoked.hit(p)
+	return !st.keys.has(*p.key) || st.revoked.hit(p)
 }
 
 // room is what verifying a token needs for a while.
@@ -160,11 +161,35 @@ func (v *Verifier) judge(st *state, r *room, token string, text []byte, now time
 	if err != nil {
 		return nil, err
 	}
-	p.key = k.print
+	p.key = &k.print
+	v.share(p)
 	if st.revoked.hit(p) {
 		return nil, refuse(ProblemRevoked, "", nil)
 	}
 	return p, nil
+}
+
+// granted is what a token granted.
+type granted struct{ topics, keys Patterns }
+
+// share makes a permit hold the very patterns of the one before where they are
+// the same: an issuer grants most of those whom it knows alike, and a pod keeps
+// a permit for each.
+func (v *Verifier) share(p *Permit) {
+	last := v.lastGrant.Load()
+	if last == nil {
+		last = &granted{}
+	}
+	topics, keys := last.topics.equal(p.Topics), last.keys.equal(p.Keys)
+	if topics {
+		p.Topics = last.topics
+	}
+	if keys {
+		p.Keys = last.keys
+	}
+	if !topics || !keys {
+		v.lastGrant.Store(&granted{p.Topics, p.Keys})
+	}
 }
 
 // strictBase64 refuses spare bits. It still passes over line feeds and carriage

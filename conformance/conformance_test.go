@@ -146,7 +146,6 @@ func livemap(t *testing.T, secure bool) Target {
 // what is judged is not how livemap does it.
 type plain struct {
 	mu     sync.Mutex
-	next   int
 	events []string
 	wake   chan struct{}
 }

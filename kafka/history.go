@@ -20,8 +20,8 @@ const (
 	historyMapLasts = 3 * time.Second // then leaders and topic ids are asked for anew
 )
 
-// ErrNoLeader: a partition has no leader at the moment, so that nobody can read
-// it.
+// ErrNoLeader says that a partition has no leader at the moment, so that nobody
+// can read it.
 var ErrNoLeader = errors.New("partition has no leader")
 
 // History reads from anywhere in the logs of topics, read_committed, for those

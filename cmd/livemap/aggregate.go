@@ -82,6 +82,13 @@ func explicit(d time.Duration) time.Duration {
 // is usual, would cost a gigabyte.
 const collectAt = 25
 
+// collect sets when the collector runs, unless the environment does.
+func collect(percent int) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(percent)
+	}
+}
+
 func (c *aggregateCmd) Run(e env) error {
 	settings, err := c.aggregateFlags.config()
 	cfg := runner.Config{
@@ -91,9 +98,7 @@ func (c *aggregateCmd) Run(e env) error {
 	if err := errors.Join(err, cfg.Validate()); err != nil {
 		return usage(err)
 	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
-	}
+	collect(collectAt)
 	group, ctx := errgroup.WithContext(e.ctx)
 	group.Go(func() error {
 		return serveAdmin(ctx, c.AdminListen, append(cfg.Metrics.Collectors(), cfg.Kafka.Metrics)...)

@@ -38,6 +38,12 @@ type streamFlags struct {
 	ProxyProtocol  []netip.Prefix `help:"Networks of balancers that speak TCP only: their connections must begin with the PROXY protocol (version 1 or 2), which says who the client is." placeholder:"CIDR"`
 }
 
+// collectPodAt is how much a pod's memory may grow, in per cent, before the
+// collector runs. Its clients are slots without pointers and its rings a few
+// large pieces, so that looking through them is cheap, while what may lie about
+// as garbage counts for each client.
+const collectPodAt = 50
+
 func (c *serveCmd) Run(e env) error {
 	cfg := c.streamFlags.config()
 	cfg.Listen, cfg.AdminListen = c.Listen, c.AdminListen
@@ -61,6 +67,7 @@ func (c *serveCmd) Run(e env) error {
 	if err != nil {
 		return usage(err)
 	}
+	collect(collectPodAt)
 	return serverError(s.Run(e.ctx))
 }
 

@@ -53,7 +53,6 @@ type source struct {
 	world
 	random *rand.Rand
 	places []orders.Place
-	cities []string
 	order  orders.Order
 	lines  [2]orders.Line
 }
