@@ -66,7 +66,9 @@ func raise(t *testing.T) *scene {
 		t.Fatal(err)
 	}
 	config := filepath.Join(s.dir, "livemap.yaml")
-	if err := os.WriteFile(config, []byte("topics:\n  numbers: {kind: log, max_age: 10m}\n  board: {kind: state}\n"), 0o600); err != nil {
+	// Clients are judged as if they had followed from the beginning, so what cases
+	// before theirs wrote must come among the recent records.
+	if err := os.WriteFile(config, []byte("topics:\n  numbers: {kind: log, max_age: 10m, recent: 10000}\n  board: {kind: state}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if s.pod, err = stage.NewPod(program, s.dir, "pod", s.kafka.Config().Brokers, "--config", config, "--anonymous", "--heartbeat", "2s", "--drain", "0s"); err != nil {
