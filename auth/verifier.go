@@ -82,7 +82,7 @@ func (v *Verifier) Revoked(p *Permit) bool {
 		return false
 	}
 	st := v.state.Load()
-	return !st.keys.has(*p.key) || st.revoked.hit(p)
+	return p.key == nil || !st.keys.has(*p.key) || st.revoked.hit(p)
 }
 
 // room is what verifying a token needs for a while.

@@ -157,7 +157,7 @@ func (w *walker) turnPage(ctx context.Context) error {
 	defer beat.Stop()
 	for begun := time.Now(); ; {
 		x := h.page(w.view, at)
-		err := w.awaitPage(ctx, x, beat.C)
+		err := w.await(ctx, x.ready, beat.C)
 		if err == nil {
 			err = x.err
 		}
@@ -179,11 +179,11 @@ func (w *walker) turnPage(ctx context.Context) error {
 	}
 }
 
-// awaitPage waits for a page to be built.
-func (w *walker) awaitPage(ctx context.Context, x *prefix, beat <-chan time.Time) error {
+// await waits until something is done, with heartbeats meanwhile.
+func (w *walker) await(ctx context.Context, done <-chan struct{}, beat <-chan time.Time) error {
 	for {
 		select {
-		case <-x.ready:
+		case <-done:
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()
@@ -199,22 +199,10 @@ func (w *walker) awaitPage(ctx context.Context, x *prefix, beat <-chan time.Time
 
 // rest waits before another try.
 func (w *walker) rest(ctx context.Context, beat <-chan time.Time) error {
-	timer := time.NewTimer(historyRest)
+	over := make(chan struct{})
+	timer := time.AfterFunc(historyRest, func() { close(over) })
 	defer timer.Stop()
-	for {
-		select {
-		case <-timer.C:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-w.stop:
-			return errStopped
-		case <-beat:
-			if err := w.assure(); err != nil {
-				return err
-			}
-		}
-	}
+	return w.await(ctx, over, beat)
 }
 
 // assure sends a heartbeat that tells nothing new, so that nobody takes a

@@ -19,12 +19,6 @@ func within(networks []netip.Prefix, a netip.Addr) bool {
 	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// isBalancer says whether connections from an address begin with the PROXY
-// protocol.
-func (s *Server) isBalancer(a netip.Addr) bool {
-	return slices.ContainsFunc(s.config.Balancers, func(p netip.Prefix) bool { return p.Contains(a.Unmap().WithZone("")) })
-}
-
 // clientOf returns the network that a request counts for. Where the peer is a
 // proxy of ours that is the last address in X-Forwarded-For that is not: each
 // proxy appends whom it talks to, so that from the right every entry is the word

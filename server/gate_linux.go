@@ -123,9 +123,6 @@ func (g *gate) Close() error { return errors.Join(g.Listener.Close(), g.file.Clo
 
 // take answers a usual request, or leaves the connection as it is.
 func (g *gate) take(fd int, from netip.AddrPort) bool {
-	if g.server.isBalancer(from.Addr()) {
-		return false // the PROXY header says who it is
-	}
 	if within(g.server.config.Balancers, from.Addr()) {
 		return false // who it speaks for must come first
 	}
