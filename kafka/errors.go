@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Errors that callers branch on.
@@ -40,6 +41,13 @@ func isRefused(err error) bool {
 		errors.Is(err, kerr.UnsupportedSaslMechanism) ||
 		errors.Is(err, kerr.ClusterAuthorizationFailed) ||
 		errors.As(err, &cert) || errors.As(err, &record)
+}
+
+// inMotion reports whether err tells of a cluster that has not settled: a broker
+// that restarts, is not the controller any more, or does not know yet what
+// others do. The same request may succeed a moment later. nil is not.
+func inMotion(err error) bool {
+	return kerr.IsRetriable(err) || kgo.IsRetryableBrokerErr(err)
 }
 
 // isTooLarge reports whether err is a broker's or the client library's word on

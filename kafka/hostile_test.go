@@ -132,6 +132,46 @@ func writeRaw(t *testing.T, cfg kafka.Config, id [16]byte, topic string, b []byt
 	}
 }
 
+// TestTopicThatOneBrokerHasNotHeardOf: the controller says that it exists, the
+// broker that is asked for its settings that it does not. Both are asked again.
+func TestTopicThatOneBrokerHasNotHeardOf(t *testing.T) {
+	c, cfg := fake(t, kfake.NumBrokers(1))
+	spec := kafka.TopicSpec{Name: "just.made", Kind: feed.State}
+	if err := kafka.EnsureTopics(patience(t), cfg, spec); err != nil {
+		t.Fatal(err)
+	}
+	var made, described atomic.Int32
+	c.ControlKey(int16(kmsg.CreateTopics), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		if made.Add(1) != 2 {
+			return nil, nil, false
+		}
+		resp := kreq.ResponseKind().(*kmsg.CreateTopicsResponse)
+		rt := kmsg.NewCreateTopicsResponseTopic()
+		rt.Topic, rt.ErrorCode = spec.Name, kerr.RequestTimedOut.Code
+		resp.Topics = append(resp.Topics, rt)
+		return resp, nil, true
+	})
+	c.ControlKey(int16(kmsg.DescribeConfigs), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		if described.Add(1) > 1 {
+			return nil, nil, false
+		}
+		resp := kreq.ResponseKind().(*kmsg.DescribeConfigsResponse)
+		rr := kmsg.NewDescribeConfigsResponseResource()
+		rr.ResourceType, rr.ResourceName = kmsg.ConfigResourceTypeTopic, spec.Name
+		rr.ErrorCode = kerr.UnknownTopicOrPartition.Code
+		resp.Resources = append(resp.Resources, rr)
+		return resp, nil, true
+	})
+	if err := kafka.EnsureTopics(patience(t), cfg, spec); err != nil {
+		t.Fatal(err)
+	}
+	if made.Load() < 3 || described.Load() < 2 {
+		t.Errorf("asked to make it %d times, to describe it %d times", made.Load(), described.Load())
+	}
+}
+
 // TestPartitionWithoutLeaderHoldsNobody: the others are read, it is told, and
 // read as soon as it has a leader.
 func TestPartitionWithoutLeaderHoldsNobody(t *testing.T) {

@@ -174,20 +174,32 @@ func EnsureTopics(ctx context.Context, c Config, specs ...TopicSpec) error {
 	return awaitLeaders(ctx, adm, specs)
 }
 
+// ensureTopic makes the topic or verifies the one that is there, again and again
+// while the cluster is in motion: one broker may refuse to make a topic that
+// another, asked to describe it, has not heard of yet.
 func ensureTopic(ctx context.Context, c Config, adm *kadm.Client, s TopicSpec) error {
 	replication := s.Replication
 	if replication == 0 {
 		replication = -1
 	}
-	_, err := adm.CreateTopic(ctx, max(1, s.Partitions), replication, s.configs(), s.Name)
-	if err == nil {
-		c.logger().Info("topic made", "topic", s.Name, "kind", string(s.Kind), "partitions", max(1, s.Partitions))
-		return nil
+	for {
+		_, err := adm.CreateTopic(ctx, max(1, s.Partitions), replication, s.configs(), s.Name)
+		if err == nil {
+			c.logger().Info("topic made", "topic", s.Name, "kind", string(s.Kind), "partitions", max(1, s.Partitions))
+			return nil
+		}
+		if errors.Is(err, kerr.TopicAlreadyExists) {
+			err = verifyTopic(ctx, c, adm, s)
+		} else {
+			err = fmt.Errorf("create: %w", err)
+		}
+		if !inMotion(err) {
+			return err
+		}
+		if pauseErr := pause(ctx, leadersEvery); pauseErr != nil {
+			return errors.Join(err, pauseErr)
+		}
 	}
-	if !errors.Is(err, kerr.TopicAlreadyExists) {
-		return fmt.Errorf("create: %w", err)
-	}
-	return verifyTopic(ctx, c, adm, s)
 }
 
 // verifyTopic compares a topic that exists with what its kind needs. A log
@@ -229,7 +241,7 @@ func verifyTopic(ctx context.Context, c Config, adm *kadm.Client, s TopicSpec) e
 		ErrWrongPolicy, has, s.Kind, s.policy(), s.Name, s.policy())
 }
 
-// leadersEvery is how often awaitLeaders asks.
+// leadersEvery is how often a cluster in motion is asked.
 const leadersEvery = 50 * time.Millisecond
 
 // awaitLeaders waits until each topic can be written to: brokers answer the
