@@ -170,6 +170,11 @@ func (b *Broker) start(ln net.Listener) error {
 		b.cluster.KeepControl()
 		return b.journal.note(req)
 	})
+	b.cluster.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		b.cluster.KeepControl()
+		boundByPartition(req.(*kmsg.FetchRequest))
+		return nil, nil, false
+	})
 	cleaner, err := newCleaner(b)
 	if err != nil {
 		b.cluster.Close()

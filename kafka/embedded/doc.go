@@ -12,6 +12,7 @@
 //   - deletion and compaction that survive a kill, forget no offsets and hold
 //     nobody up (clean.go, compact.go, append.go);
 //   - message.timestamp.type=LogAppendTime (stamp.go);
+//   - answers that name every aborted transaction in them (fetch.go);
 //   - transactions that survive a kill whole or not at all (journal.go,
 //     repair.go, pids.go).
 //
