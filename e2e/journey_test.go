@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"livemap/feed"
+	"livemap/internal/testkit"
 	"livemap/kafka"
 	"livemap/kafka/kafkatest"
 	"livemap/orders"
@@ -74,7 +75,7 @@ func TestJourney(t *testing.T) {
 // embeddedLog starts livemap broker.
 func embeddedLog(t *testing.T) kafka.Config {
 	t.Helper()
-	addr := freeAddress(t)
+	addr := testkit.FreeAddress(t)
 	start(t, "broker", "--listen", addr, "--data-dir", t.TempDir())
 	return kafka.Config{Brokers: []string{addr}}
 }

@@ -16,6 +16,7 @@ import (
 
 	"livemap/feed"
 	"livemap/internal/certtest"
+	"livemap/internal/testkit"
 	"livemap/kafka"
 	"livemap/kafka/kafkatest"
 )
@@ -121,7 +122,7 @@ func TestSecuredKafka(t *testing.T) {
 	run("orders", s.password(t, "scram-sha-256", scramUser, scramPassword), "--count", "50", "--rate", "max").finish(ctx)
 	run("orders", s.password(t, "oauthbearer", "", token()), "--count", "50", "--rate", "max").finish(ctx)
 	run("orders", s.certificate(), "--count", "50", "--rate", "max").finish(ctx)
-	addr := freeAddress(t)
+	addr := testkit.FreeAddress(t)
 	run("serve", s.password(t, "plain", plainUser, plainPassword), "--anonymous", "--listen", addr, "--admin-listen", "off")
 	if name := firstRecord(ctx, t, "http://"+addr+"/v1/events?topics=shipments"); name != "shipments" {
 		t.Errorf("the first record is of %q", name)

@@ -15,6 +15,7 @@ import (
 
 	"livemap/feed"
 	"livemap/hub"
+	"livemap/internal/testkit"
 	"livemap/kafka"
 	"livemap/kafka/embedded"
 )
@@ -35,17 +36,6 @@ func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
-}
-
-// freeAddress returns an address that nobody listens at.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // cluster is an embedded log with a producer.
@@ -115,7 +105,7 @@ func run(t *testing.T, c *cluster, change func(*Config)) (r *running, ready <-ch
 	listening := make(chan struct{})
 	config := Config{
 		Door: everybody(t), Kafka: c.config, Topics: map[string]TopicConfig{"figures": {Kind: feed.State}, "events": {Kind: feed.Log, Recent: 5}},
-		Page: testPage, Listen: freeAddress(t), AdminListen: freeAddress(t), Drain: 200 * time.Millisecond,
+		Page: testPage, Listen: testkit.FreeAddress(t), AdminListen: testkit.FreeAddress(t), Drain: 200 * time.Millisecond,
 		Listening: func(net.Addr, net.Addr) { close(listening) },
 	}
 	if change != nil {
@@ -309,7 +299,7 @@ func TestRunWithoutKafka(t *testing.T) {
 	var log logBuffer
 	s, err := New(Config{
 		Door:  everybody(t),
-		Kafka: kafka.Config{Brokers: []string{freeAddress(t)}}, Listen: "127.0.0.1:0", AdminListen: "off",
+		Kafka: kafka.Config{Brokers: []string{testkit.FreeAddress(t)}}, Listen: "127.0.0.1:0", AdminListen: "off",
 		Page: testPage, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	if err != nil {

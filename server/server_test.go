@@ -5,14 +5,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -21,34 +18,11 @@ import (
 	"livemap/auth"
 	"livemap/feed"
 	"livemap/hub"
+	"livemap/internal/testkit"
 	"livemap/sse"
 )
 
-// TestMain fails the package when a test leaves a goroutine of ours behind.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if left := leaked(); left != "" && code == 0 {
-		fmt.Fprintln(os.Stderr, "goroutines left behind:\n"+left)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func leaked() (left string) {
-	for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
-		b := make([]byte, 1<<20)
-		left = ""
-		for _, stack := range strings.Split(string(b[:runtime.Stack(b, true)]), "\n\n")[1:] {
-			if strings.Contains(stack, "livemap/") {
-				left += stack + "\n\n"
-			}
-		}
-		if left == "" {
-			return ""
-		}
-	}
-	return left
-}
+func TestMain(m *testing.M) { testkit.Main(m) }
 
 // testTopics are what the tests serve.
 func testTopics() map[string]TopicConfig {

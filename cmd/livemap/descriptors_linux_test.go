@@ -14,6 +14,7 @@ import (
 
 	"livemap/feed"
 	"livemap/internal/child"
+	"livemap/internal/testkit"
 	"livemap/kafka"
 )
 
@@ -31,7 +32,7 @@ func TestOutOfDescriptors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	broker, public, admin := freeAddress(t), freeAddress(t), freeAddress(t)
+	broker, public, admin := testkit.FreeAddress(t), testkit.FreeAddress(t), testkit.FreeAddress(t)
 	dir := t.TempDir()
 	begin := func(name, command string) *child.Process {
 		p, err := child.Options{Dir: dir}.Start(filepath.Join(dir, name), "bash", "-c", "exec -a livemap \"$0\" "+command, self)
@@ -147,16 +148,6 @@ func adminMetrics(t *testing.T, address string) string {
 		t.Fatal(err)
 	}
 	return string(b)
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // patient asks until something is so.

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"livemap/internal/testkit"
 )
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
@@ -41,7 +43,7 @@ func whole(t *testing.T, r io.Reader) string {
 
 // TestStream: a stream of a pod as a browser gets it, over HTTP/2 and HTTP/1.1.
 func TestStream(t *testing.T) {
-	s, address := newSource(t), freeAddress(t)
+	s, address := newSource(t), testkit.FreeAddress(t)
 	s.pod(address, 0)
 	f := begin(t, []string{address}, nil)
 	for _, http2 := range []bool{true, false} {
@@ -116,7 +118,7 @@ func TestNothingIsHeldBack(t *testing.T) {
 // TestFullPod: with one pod full nobody is stuck, and with all full nginx says
 // when to come back.
 func TestFullPod(t *testing.T) {
-	s, full, roomy := newSource(t), freeAddress(t), freeAddress(t)
+	s, full, roomy := newSource(t), testkit.FreeAddress(t), testkit.FreeAddress(t)
 	s.pod(full, 1)
 	stopRoomy := s.pod(roomy, 0)
 	direct, err := http.Get("http://" + full + "/v1/events?topics=figures")
@@ -141,7 +143,7 @@ func TestFullPod(t *testing.T) {
 
 // sicknesses are ways for a pod to be of no use; each returns its address.
 var sicknesses = map[string]func(*testing.T) string{
-	"nobody listens": freeAddress,
+	"nobody listens": testkit.FreeAddress,
 	"frozen":         frozen,
 	"resets":         resets,
 	"damaged": func(t *testing.T) string {
@@ -158,7 +160,7 @@ var sicknesses = map[string]func(*testing.T) string{
 // TestSickPod: with one pod sick nobody is stuck; with all sick, however, a
 // browser is told to come back, and is served when a pod is well again.
 func TestSickPod(t *testing.T) {
-	s, well := newSource(t), freeAddress(t)
+	s, well := newSource(t), testkit.FreeAddress(t)
 	s.pod(well, 0)
 	for name, sickness := range sicknesses {
 		t.Run(name, func(t *testing.T) {
@@ -227,7 +229,7 @@ func isGoodbye(resp *http.Response) bool {
 
 // TestReload: a pod is put in and another taken out while streams go on.
 func TestReload(t *testing.T) {
-	s, old, fresh := newSource(t), freeAddress(t), freeAddress(t)
+	s, old, fresh := newSource(t), testkit.FreeAddress(t), testkit.FreeAddress(t)
 	stop := s.pod(old, 0)
 	f := begin(t, []string{old}, nil)
 	before := f.get("/v1/events?topics=figures")

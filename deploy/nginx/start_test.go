@@ -17,6 +17,7 @@ import (
 	"livemap/auth"
 	"livemap/feed"
 	"livemap/internal/certtest"
+	"livemap/internal/testkit"
 	"livemap/kafka"
 	"livemap/kafka/embedded"
 	"livemap/server"
@@ -51,7 +52,7 @@ func binary(t *testing.T) string {
 // begin starts nginx and waits until it answers. change may adapt the copy.
 func begin(t *testing.T, pods []string, change func(*Site)) *front {
 	t.Helper()
-	f := &front{t: t, dir: t.TempDir(), http: freeAddress(t), https: freeAddress(t)}
+	f := &front{t: t, dir: t.TempDir(), http: testkit.FreeAddress(t), https: testkit.FreeAddress(t)}
 	files, pool, err := certtest.Write(f.dir, "127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
@@ -235,15 +236,4 @@ func eventually(t *testing.T, what string, ask func() bool) {
 			t.Fatalf("%s: not after %s", what, patience)
 		}
 	}
-}
-
-// freeAddress returns an address on loopback that nobody listens on now.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
