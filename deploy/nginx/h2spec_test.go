@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"livemap/internal/certtest"
+	"livemap/internal/testkit"
 	"livemap/server"
 )
 
@@ -159,7 +160,7 @@ http {
 // bareNginx starts an nginx that only passes on to a pod, and returns its address.
 func bareNginx(t *testing.T, pod string) string {
 	t.Helper()
-	dir, address := t.TempDir(), freeAddress(t)
+	dir, address := t.TempDir(), testkit.FreeAddress(t)
 	if _, _, err := certtest.Write(dir, "127.0.0.1"); err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +189,7 @@ func bareNetHTTP(t *testing.T) string {
 // net/http passes.
 func TestH2Spec(t *testing.T) {
 	h := buildH2Spec(t)
-	s, plain, secure := newSource(t), freeAddress(t), freeAddress(t)
+	s, plain, secure := newSource(t), testkit.FreeAddress(t), testkit.FreeAddress(t)
 	s.pod(plain, 0)
 	files, _, err := certtest.Write(t.TempDir(), "127.0.0.1")
 	if err != nil {

@@ -82,7 +82,7 @@ type ban struct {
 
 var bans = []ban{
 	{path: "github.com/twmb/franz-go/...", except: []string{"kafka/..."}, inTest: true, why: "one room knows the Kafka client, so that it can be replaced there"},
-	{path: "testing/...", except: []string{"kafka/kafkatest"}, why: "the program carries no test code"},
+	{path: "testing/...", except: []string{"kafka/kafkatest", "internal/testkit"}, why: "the program carries no test code"},
 	{path: "livemap/hub/...", except: []string{"hub/...", "server", "cmd/livemap"}, inTest: true, why: "loadtest and the others meet the hub over its socket"},
 	{path: "github.com/alecthomas/...", except: []string{"cmd/livemap"}, inTest: true, why: "only cmd reads flags, environment and configuration files"},
 	{path: "flag", except: []string{"cmd/livemap", "e2e/backlog", "e2e/faults", "e2e/latency", "conformance/run"}, why: "only commands read flags, environment and configuration files"},
