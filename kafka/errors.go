@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Errors that callers branch on.
@@ -43,11 +42,20 @@ func isRefused(err error) bool {
 		errors.As(err, &cert) || errors.As(err, &record)
 }
 
-// inMotion reports whether err tells of a cluster that has not settled: a broker
-// that restarts, is not the controller any more, or does not know yet what
-// others do. The same request may succeed a moment later. nil is not.
+// inMotion reports whether err tells of a cluster that has not settled: nobody
+// has answered, or a broker that restarts, is not the controller any more, or
+// does not know yet what others do. The same request may succeed a moment later.
+// nil is not. Whoever goes on asking is bounded by its context alone.
 func inMotion(err error) bool {
-	return kerr.IsRetriable(err) || kgo.IsRetryableBrokerErr(err)
+	if err == nil || isRefused(err) {
+		return false
+	}
+	var said *kerr.Error
+	if !errors.As(err, &said) {
+		return true
+	}
+	// The transaction of a producer that was fenced is still being aborted.
+	return said.Retriable || said == kerr.ConcurrentTransactions
 }
 
 // isTooLarge reports whether err is a broker's or the client library's word on

@@ -94,8 +94,9 @@ func TestWhatABrokerMeans(t *testing.T) {
 		kerr.InvalidProducerEpoch:               "fenced",
 		kerr.ProducerFenced:                     "fenced",
 		kerr.InvalidTxnState:                    "fenced",
-		kerr.CoordinatorNotAvailable:            "transient",
-		errors.New("connection refused"):        "transient",
+		kerr.CoordinatorNotAvailable:            "in motion",
+		kerr.ConcurrentTransactions:             "in motion",
+		errors.New("connection refused"):        "in motion",
 		kerr.TransactionalIDAuthorizationFailed: "final",
 	} {
 		wrapped := fmt.Errorf("asked: %w", err)
@@ -105,8 +106,8 @@ func TestWhatABrokerMeans(t *testing.T) {
 			got = "refused"
 		case isFenced(wrapped):
 			got = "fenced"
-		case isTransient(wrapped):
-			got = "transient"
+		case inMotion(wrapped):
+			got = "in motion"
 		}
 		if got != want {
 			t.Errorf("%v is %s, want %s", err, got, want)

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -60,7 +61,11 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// requireTopic waits for a broker and returns ErrNoTopic if it has no such topic.
+// topicSpreads is how long brokers may say that a topic does not exist before
+// that is believed: one may not have heard yet of what the controller just made.
+const topicSpreads = 2 * time.Second
+
+// requireTopic waits for a broker and returns ErrNoTopic if there is no such topic.
 func (c Config) requireTopic(ctx context.Context, topic string) error {
 	if err := WaitReady(ctx, c); err != nil {
 		return err
@@ -74,14 +79,21 @@ func (c Config) requireTopic(ctx context.Context, topic string) error {
 	rt := kmsg.NewMetadataRequestTopic()
 	rt.Topic = kmsg.StringPtr(topic)
 	req.Topics = append(req.Topics, rt)
-	resp, err := req.RequestWith(ctx, cl)
-	if err != nil {
-		return err
-	}
-	for _, rt := range resp.Topics {
-		if rt.ErrorCode == kerr.UnknownTopicOrPartition.Code {
+	for began := time.Now(); ; {
+		resp, err := req.RequestWith(ctx, cl)
+		if err == nil && len(resp.Topics) == 1 {
+			err = kerr.ErrorForCode(resp.Topics[0].ErrorCode)
+		}
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, kerr.UnknownTopicOrPartition) && time.Since(began) >= topicSpreads:
 			return ErrNoTopic
+		case !inMotion(err):
+			return err
+		}
+		if pauseErr := pause(ctx, leadersEvery); pauseErr != nil {
+			return errors.Join(pauseErr, err)
 		}
 	}
-	return nil
 }

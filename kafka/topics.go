@@ -182,7 +182,8 @@ func ensureTopic(ctx context.Context, c Config, adm *kadm.Client, s TopicSpec) e
 	if replication == 0 {
 		replication = -1
 	}
-	for {
+	var said time.Time
+	for began := time.Now(); ; {
 		_, err := adm.CreateTopic(ctx, max(1, s.Partitions), replication, s.configs(), s.Name)
 		if err == nil {
 			c.logger().Info("topic made", "topic", s.Name, "kind", string(s.Kind), "partitions", max(1, s.Partitions))
@@ -193,14 +194,26 @@ func ensureTopic(ctx context.Context, c Config, adm *kadm.Client, s TopicSpec) e
 		} else {
 			err = fmt.Errorf("create: %w", err)
 		}
-		if !inMotion(err) {
+		tooFew := errors.Is(err, kerr.InvalidReplicationFactor) && time.Since(began) < brokersJoin
+		if errors.Is(err, ErrWrongPolicy) || !inMotion(err) && !tooFew {
 			return err
+		}
+		if now := time.Now(); now.Sub(began) > quietAtFirst && now.Sub(said) >= repeatLogEvery {
+			said = now
+			c.logger().Warn("topic cannot be made or verified now; retrying", "topic", s.Name, "err", err)
 		}
 		if pauseErr := pause(ctx, leadersEvery); pauseErr != nil {
 			return errors.Join(err, pauseErr)
 		}
 	}
 }
+
+// How long a cluster may be too small for the copies of a topic: at its start,
+// brokers come one after the other. And what nobody needs to read of.
+const (
+	brokersJoin  = 30 * time.Second
+	quietAtFirst = time.Second
+)
 
 // verifyTopic compares a topic that exists with what its kind needs. A log
 // without any cleanup (Kafka 4 allows an empty policy) loses nothing and passes.

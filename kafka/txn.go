@@ -45,7 +45,7 @@ func OpenTxnProducer(ctx context.Context, c Config, transactionalID string) (*Tx
 			return &TxnProducer{id: transactionalID, cl: cl, out: outcome{metrics: c.metrics()}}, nil
 		}
 		cl.Close()
-		if ctx.Err() != nil || isRefused(err) || !isTransient(err) {
+		if ctx.Err() != nil || !inMotion(err) {
 			return nil, fmt.Errorf("open transactional producer %s: %w", transactionalID, err)
 		}
 		if now := time.Now(); now.Sub(said) >= repeatLogEvery {
@@ -56,13 +56,6 @@ func OpenTxnProducer(ctx context.Context, c Config, transactionalID string) (*Tx
 			return nil, fmt.Errorf("open transactional producer %s: %w", transactionalID, err)
 		}
 	}
-}
-
-// isTransient reports whether asking again may help: the broker did not answer,
-// or said so.
-func isTransient(err error) bool {
-	var ke *kerr.Error
-	return !errors.As(err, &ke) || ke.Retriable
 }
 
 // Begin starts a transaction; the broker learns of it with the first record.

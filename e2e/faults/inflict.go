@@ -128,15 +128,15 @@ func (s *scene) harmNginx(ctx context.Context, f fault) error {
 // returns once Kafka is whole again: with two of three nodes away there would be
 // no quorum, which is not what is asked here.
 func (s *scene) harmLeader(ctx context.Context, f fault) error {
-	if err := s.awaitWhole(ctx); err != nil {
-		return err
-	}
-	id, err := s.admin.Leader(ctx, numbered.Topic, int32(f.which%partitions)) //nolint:gosec // small
-	if err != nil {
-		return err
-	}
-	if id == 0 {
-		return fmt.Errorf("%s/%d has no leader", numbered.Topic, f.which%partitions)
+	id := 0
+	for id == 0 { // brokers do not learn at the same moment that there is one
+		if err := s.awaitWhole(ctx); err != nil {
+			return err
+		}
+		var err error
+		if id, err = s.admin.Leader(ctx, numbered.Topic, int32(f.which%partitions)); err != nil { //nolint:gosec // small
+			return err
+		}
 	}
 	node := s.kafka.Nodes()[id-1]
 	switch f.kind {
