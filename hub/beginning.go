@@ -39,6 +39,14 @@ func keySetOf(s Subscription) (keySet, error) {
 	return set, nil
 }
 
+// hash names the set in an id.
+func (s keySet) hash() (none keyHash) {
+	if s.keys == nil {
+		return none
+	}
+	return hashKeys(s.keys, s.beginnings...)
+}
+
 // begins says whether key begins with one of a canonical list. It looks at the
 // greatest that does not sort after key: were a smaller one to match, the
 // greatest would begin with it, and the list holds no such pair.

@@ -108,7 +108,11 @@ func (h *Hub) Join(s Subscription) (*Client, error) {
 		enc = envelope
 	}
 	h.mu.Lock()
-	c.view, err = h.enter(topics, keys, enc)
+	var p pins
+	if !s.Span.Over() && s.Until.IsZero() {
+		p = h.pinned(topics, keys, c.origin.id)
+	}
+	c.view, err = h.enter(topics, keys, enc, p)
 	h.mu.Unlock()
 	if err != nil {
 		h.clients.remove(c)

@@ -70,6 +70,7 @@ func TestConformance(t *testing.T) {
 		{"drain", nil, testDrain},
 		{"drain of the stalled", nil, testDrainStalled},
 		{"greatest age", func(c *Config) { c.MaxStreamAge = 800 * time.Millisecond }, testMaxAge},
+		{"a partition is away", nil, testAway},
 		{"permission ends", nil, testPermissionEnds},
 		{"permission withdrawn", func(c *Config) { c.RingBytes = 256 << 10 }, testRevoked},
 		{"permission withdrawn in the middle", nil, testRevokedStalled},
@@ -387,6 +388,33 @@ func testMaxAge(t *testing.T, s *suite) {
 	p := s.connect(t, both())
 	wantEvents(t, p.readUntil("", 4096), `goodbye {"reason":"rebalance"}`)
 	p.over(CloseRebalance)
+}
+
+// A pod that was started while a partition has no leader serves those who know it
+// the others, and their position in it stays; when it is back they come again and
+// have what they lacked.
+func testAway(t *testing.T, s *suite) {
+	const topic = 0 // events
+	if err := s.SetTopic(topic, [16]byte{1}, 2); err != nil {
+		t.Fatal(err)
+	}
+	s.SetAway(topic, 1, true)
+	sub := only("events")
+	sub.LastID = string((&id{topics: []idTopic{{name: s.topics[topic].name, uuid: s.topics[topic].uuidHash, next: []int64{0, 5}}}}).append(nil))
+	p := s.connect(t, sub)
+	s.put("events/0@0 a=other")
+	wantEvents(t, p.readUntil("other", 4096), "events other")
+	s.SetAway(topic, 1, false)
+	wantEvents(t, p.readUntil("", 4096), `goodbye {"reason":"rebalance"}`)
+	p.over(CloseRebalance)
+
+	s.SetStart(topic, 1, 4)
+	s.put("events/1@4 a=had", "events/1@5 a=lacked", "events/0@1 a=new")
+	sub.LastID = p.got.id
+	p = s.connect(t, sub)
+	wantEvents(t, p.readUntil("new", 4096), "events lacked", "events new")
+	p.Close()
+	p.over(CloseLeft)
 }
 
 func testPermissionEnds(t *testing.T, s *suite) {

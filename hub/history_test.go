@@ -164,7 +164,7 @@ func modelSpan(rng *rand.Rand) error {
 	config := modelConfig()
 	config.HistoryBytes = 1 << 16
 	config.History = newWorldLog(w, rng)
-	p, err := newPod(w, config)
+	p, err := newPod(w, config, nil)
 	if err != nil {
 		return err
 	}

@@ -129,6 +129,7 @@ func (h *Hub) SetTopic(index int, uuid [16]byte, partitions int) error {
 	recreated := t.named && t.uuid != uuid
 	if recreated {
 		t.recreate(uuid)
+		h.unpin(func(p pin) bool { return p.topic == index })
 	} else if !t.named {
 		t.named, t.uuid, t.uuidHash, t.stale = true, uuid, hashUUID(uuid), true
 	}
@@ -246,7 +247,7 @@ func (h *Hub) Latest(index int, key string) (Record, bool) {
 func (h *Hub) tail(r *ring) []byte {
 	h.raw = h.raw[:0]
 	for _, i := range r.topics {
-		h.raw = h.topics[i].appendSection(h.raw)
+		h.raw = h.topics[i].appendSection(h.raw, r.pins, i)
 	}
 	return idEncoding.AppendEncode(nil, h.raw)
 }
@@ -255,6 +256,9 @@ func (h *Hub) tail(r *ring) []byte {
 func (h *Hub) mark(r *ring) (m mark) {
 	for _, i := range r.topics {
 		m += h.topics[i].mark
+	}
+	for _, p := range r.pins {
+		m += mark(p.next - h.topics[p.topic].next[p.partition])
 	}
 	return m
 }
@@ -276,9 +280,13 @@ func viewName(keys []string, beginnings ...string) string {
 var errTooManyViews = errors.New("hub: too many different requests at once")
 
 // enter returns the view for topics and keys and counts a client in. Needs mu.
-func (h *Hub) enter(topics []int, set keySet, enc encoding) (*view, error) {
-	name := ringName(topics, enc)
+func (h *Hub) enter(topics []int, set keySet, enc encoding, p pins) (*view, error) {
+	name := ringName(topics, enc) + p.name()
 	r := h.rings[name]
+	if r == nil && p != nil && h.pinnedRings() >= maxPinnedRings {
+		p, name = nil, ringName(topics, enc)
+		r = h.rings[name]
+	}
 	if r == nil {
 		if len(h.rings) >= MaxRings && !h.dropIdleRing() {
 			return nil, errTooManyViews
@@ -288,6 +296,9 @@ func (h *Hub) enter(topics []int, set keySet, enc encoding) (*view, error) {
 			age = max(age, h.topics[i].MaxAge)
 		}
 		r = newRing(topics, enc, h.config.RingBytes, age)
+		if p != nil {
+			r.pins, r.over = p, make(chan struct{})
+		}
 		h.rings[name] = r
 	}
 	keys := viewName(set.keys, set.beginnings...)

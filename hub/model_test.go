@@ -128,7 +128,7 @@ func TestModel(t *testing.T) {
 	totals := map[GapReason]int{}
 	for seed := range seeds {
 		rng := rand.New(rand.NewPCG(uint64(seed), 7))
-		if err := model(rng, 600, false, totals); err != nil {
+		if err := model(rng, 600, false, nil, totals); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 	}
@@ -141,6 +141,105 @@ func TestModel(t *testing.T) {
 	t.Log(totals)
 }
 
+// TestModelAway is TestModelHistory while partitions lose their leaders, pods are
+// started that know nothing of those, and leaders come back.
+func TestModelAway(t *testing.T) {
+	seeds := 30
+	if testing.Short() {
+		seeds = 8
+	}
+	totals := map[GapReason]int{}
+	pinned := 0
+	for seed := range seeds {
+		for _, history := range []bool{false, true} {
+			rng := rand.New(rand.NewPCG(uint64(seed), 11))
+			m := &outages{pinned: &pinned}
+			if err := model(rng, 600, history, m, totals); err != nil {
+				t.Fatalf("seed %d, history %t: %v", seed, history, err)
+			}
+		}
+	}
+	if pinned < seeds {
+		t.Errorf("only %d clients had a position pinned", pinned)
+	}
+}
+
+// outages are partitions that lose their leaders in the course of a model.
+type outages struct {
+	away   map[spot]bool
+	pinned *int // clients that were served without a partition
+}
+
+// step changes what is away, or starts a pod anew.
+func (o *outages) step(w *world, rng *rand.Rand, config Config, pods []*pod, clients []*modelClient) error {
+	if o == nil {
+		return nil
+	}
+	for at := range o.away {
+		if rng.IntN(60) == 0 {
+			delete(o.away, at)
+			for _, p := range pods {
+				p.regain(at)
+			}
+		}
+	}
+	if rng.IntN(40) == 0 {
+		topic := rng.IntN(len(w.topics))
+		at := spot{topic, rng.IntN(len(w.logs[w.topics[topic].Name]))}
+		if o.away == nil {
+			o.away = map[spot]bool{}
+		}
+		o.away[at] = true
+		for _, p := range pods {
+			p.lose(at)
+		}
+	}
+	if i := rng.IntN(len(pods)); rng.IntN(60) == 0 {
+		for _, c := range clients {
+			if c.walker != nil && c.pod == pods[i] {
+				if err := c.drop(rng); err != nil {
+					return err
+				}
+				c.walker = nil
+			}
+		}
+		p, err := newPod(w, config, o.away)
+		if err != nil {
+			return err
+		}
+		p.pageSize = pods[i].pageSize
+		pods[i] = p
+	}
+	for _, c := range clients {
+		if c.walker != nil && c.walker.view.ring.isOver() {
+			*o.pinned++
+			if err := c.drop(rng); err != nil {
+				return err
+			}
+			c.walker = nil
+		}
+	}
+	return nil
+}
+
+// end gives all partitions their leaders.
+func (o *outages) end(pods []*pod, clients []*modelClient) {
+	if o == nil {
+		return
+	}
+	for at := range o.away {
+		for _, p := range pods {
+			p.regain(at)
+		}
+	}
+	for _, c := range clients {
+		if c.walker != nil && c.walker.view.ring.isOver() {
+			c.leave()
+			c.walker = nil
+		}
+	}
+}
+
 // TestModelHistory is TestModel with a history behind the journals, whose logs
 // forget their beginnings in turn, and clients that ask for the past.
 func TestModelHistory(t *testing.T) {
@@ -151,7 +250,7 @@ func TestModelHistory(t *testing.T) {
 	totals := map[GapReason]int{}
 	for seed := range seeds {
 		rng := rand.New(rand.NewPCG(uint64(seed), 9))
-		if err := model(rng, 600, true, totals); err != nil {
+		if err := model(rng, 600, true, nil, totals); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 	}
@@ -161,7 +260,7 @@ func TestModelHistory(t *testing.T) {
 	t.Log(totals)
 }
 
-func model(rng *rand.Rand, steps int, history bool, totals map[GapReason]int) error {
+func model(rng *rand.Rand, steps int, history bool, out *outages, totals map[GapReason]int) error {
 	const keys = 12
 	w := newWorld(modelTopics, 1+rng.IntN(3))
 	var pods []*pod
@@ -172,7 +271,7 @@ func model(rng *rand.Rand, steps int, history bool, totals map[GapReason]int) er
 		config.History, config.HistoryBytes, config.JournalBytes = log, 1<<16, 1<<16
 	}
 	for range 2 {
-		p, err := newPod(w, config)
+		p, err := newPod(w, config, nil)
 		if err != nil {
 			return err
 		}
@@ -202,6 +301,9 @@ func model(rng *rand.Rand, steps int, history bool, totals map[GapReason]int) er
 		if history && rng.IntN(30) == 0 {
 			log.trim(rng, pods)
 		}
+		if err := out.step(w, rng, config, pods, clients); err != nil {
+			return fmt.Errorf("step %d: %w", step, err)
+		}
 		c := clients[rng.IntN(len(clients))]
 		var err error
 		switch {
@@ -212,7 +314,7 @@ func model(rng *rand.Rand, steps int, history bool, totals map[GapReason]int) er
 			if to.behindModel(c) {
 				err = to.pullAll(w)
 			}
-			if err == nil && history && c.events == 0 && rng.IntN(2) == 0 {
+			if err == nil && history && c.events == 0 && len(to.away) == 0 && rng.IntN(2) == 0 {
 				if err = to.pullAll(w); err == nil {
 					err = c.spanOf(to, rng, w.clock, false)
 				}
@@ -236,6 +338,7 @@ func model(rng *rand.Rand, steps int, history bool, totals map[GapReason]int) er
 			return fmt.Errorf("step %d: %w", step, err)
 		}
 	}
+	out.end(pods, clients)
 	return finish(w, pods, clients, totals)
 }
 
@@ -253,7 +356,15 @@ func (p *pod) behindModel(c *modelClient) bool {
 	if err != nil {
 		return false
 	}
-	return p.ahead(&ring{topics: topics}, last, nil)
+	set, err := keySetOf(c.sub)
+	if err != nil {
+		return false
+	}
+	v := &view{ring: &ring{topics: topics}, hash: set.hash()}
+	if !c.sub.Span.Over() {
+		v.ring.pins = p.pinned(topics, set, last)
+	}
+	return p.ahead(v, last, nil)
 }
 
 // finish lets every client have everything, and looks at what it has.

@@ -71,24 +71,47 @@ func (w *world) grow(rng *rand.Rand, keys int) {
 type pod struct {
 	*Hub
 	read map[string][]int
+	away map[spot]bool // partitions that have no leader
 }
 
-func newPod(w *world, config Config) (*pod, error) {
+// spot is a partition of a topic.
+type spot struct{ topic, partition int }
+
+// newPod starts a pod; of what is away it knows nothing.
+func newPod(w *world, config Config, away map[spot]bool) (*pod, error) {
 	h, err := New(config)
 	if err != nil {
 		return nil, err
 	}
-	p := &pod{Hub: h, read: map[string][]int{}}
+	p := &pod{Hub: h, read: map[string][]int{}, away: map[spot]bool{}}
 	for i, t := range w.topics {
 		p.read[t.Name] = make([]int, len(w.logs[t.Name]))
 		if err := h.SetTopic(i, [16]byte{byte(i + 1)}, len(w.logs[t.Name])); err != nil {
 			return nil, err
 		}
 		for part := range w.logs[t.Name] {
-			h.SetStart(i, int32(part), 0)
+			if !away[spot{i, part}] {
+				h.SetStart(i, int32(part), 0)
+			}
 		}
 	}
+	for at := range away {
+		p.lose(at)
+	}
 	return p, nil
+}
+
+// lose has a partition lose its leader: nothing can be read of it.
+func (p *pod) lose(at spot) {
+	p.away[at] = true
+	p.SetAway(at.topic, int32(at.partition), true)
+}
+
+// regain gives a partition a leader again.
+func (p *pod) regain(at spot) {
+	delete(p.away, at)
+	p.SetAway(at.topic, int32(at.partition), false)
+	p.SetStart(at.topic, int32(at.partition), 0)
 }
 
 // pull publishes up to n records of one random partition.
@@ -99,6 +122,9 @@ func (p *pod) pull(w *world, rng *rand.Rand, n int) error {
 }
 
 func (p *pod) pullFrom(w *world, topic string, partition, n int) error {
+	if p.away[spot{p.byName[topic], partition}] {
+		return nil
+	}
 	log, from := w.logs[topic][partition], p.read[topic][partition]
 	to := min(from+n, len(log))
 	p.read[topic][partition] = to
@@ -263,6 +289,10 @@ func (r *reader) gap(data []byte) {
 		for p := range r.next[g.Topic] {
 			r.next[g.Topic][p] = Absent
 		}
+		return
+	}
+	if g.From == nil {
+		r.wrong("gap %s: nothing was truncated", data)
 		return
 	}
 	next := r.next[g.Topic]

@@ -73,6 +73,9 @@ func (h *Hub) reaches(v *view, from origin) (reaches []reach) {
 			}
 		}
 		for k := range to {
+			if _, pinned := v.ring.pins.of(number, int32(k)); pinned {
+				continue
+			}
 			r := reach{shelfKey: shelfKey{int32(number), int32(k), t.uuid}, from: max(had.at(k), 0), to: to[k]}
 			if r.from < r.to {
 				reaches = append(reaches, r)

@@ -54,9 +54,10 @@ type stand struct {
 }
 
 // stand takes how t stands, as far as a client of v with that origin can be owed
-// it. Needs h.mu.
-func (t *topic) stand(v *view, from origin) stand {
-	s := stand{Topic: t.Topic, name: t.name, uuid: t.uuidHash, next: slices.Clone(t.next)}
+// it. What the view has pinned stands where it is pinned, and has no records.
+// Needs h.mu.
+func (t *topic) stand(v *view, from origin, index int) stand {
+	s := stand{Topic: t.Topic, name: t.name, uuid: t.uuidHash, next: slices.Clone(v.ring.pins.positions(index, t.next))}
 	if t.Kind == feed.State {
 		s.table.forgotten = slices.Clone(t.table.forgotten)
 		s.latest = t.table.of(v)
@@ -67,6 +68,12 @@ func (t *topic) stand(v *view, from origin) stand {
 		records = records[t.journal.recent(t.Recent):]
 	}
 	s.journal = journal{records: slices.Clone(records), floor: slices.Clone(t.journal.floor)}
+	for _, p := range v.ring.pins {
+		if p.topic == index && int(p.partition) < len(s.next) {
+			s.journal.floor[p.partition] = Absent
+			s.journal.records = slices.DeleteFunc(s.journal.records, func(r *record) bool { return r.partition == p.partition })
+		}
+	}
 	return s
 }
 
@@ -95,7 +102,7 @@ func (h *Hub) plan(v *view, from origin) *plan {
 	p := &plan{view: v, cut: v.ring.next, head: string(v.head[:]) + string(h.tail(v.ring)), end: from.until != nil}
 	stands := make([]stand, len(v.ring.topics))
 	for i, number := range v.ring.topics {
-		stands[i] = h.topics[number].stand(v, from)
+		stands[i] = h.topics[number].stand(v, from, number)
 	}
 	h.mu.Unlock()
 	h.planning.Unlock()

@@ -121,7 +121,7 @@ func (h *Hub) control(index int, event func([]byte) []byte) {
 func (h *Hub) finish(ring *ring, body int) {
 	h.raw = h.raw[:0]
 	for _, i := range ring.topics {
-		h.raw = h.topics[i].appendSection(h.raw)
+		h.raw = h.topics[i].appendSection(h.raw, ring.pins, i)
 	}
 	h.scratch = append(h.scratch[:body], allKeysHead...)
 	h.scratch = idEncoding.AppendEncode(h.scratch, h.raw)

@@ -25,6 +25,8 @@ type ring struct {
 	encoding encoding
 	maxBytes int
 	maxAge   time.Duration
+	pins     pins          // positions that its ids keep; as a rule none
+	over     chan struct{} // closed when its clients have to leave; nil where nothing is pinned
 
 	// owned by the sequencer
 	views map[string]*view // by canonical key set

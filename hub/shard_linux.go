@@ -289,6 +289,13 @@ func (ss *shards) drain(now orders.Time, window time.Duration) {
 	}
 }
 
+// leave ends the streams of a ring that is over.
+func (ss *shards) leave(r *ring) {
+	for _, s := range ss.all {
+		s.post(func(m *mail) { m.calls = append(m.calls, func() { s.leave(r) }) })
+	}
+}
+
 // cut ends all streams, and cuts off those that are here after until.
 func (ss *shards) cut(until time.Time) {
 	for _, s := range ss.all {

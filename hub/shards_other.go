@@ -16,6 +16,7 @@ func (*shards) init(*Hub, int)                       {}
 func (*shards) start() (func(), <-chan error, error) { return func() {}, nil, nil }
 func (*shards) drain(orders.Time, time.Duration)     {}
 func (*shards) cut(time.Time)                        {}
+func (*shards) leave(*ring)                          {}
 func (*shards) recheck()                             {}
 
 // HandOver declines: there are no shards on this system. Call Serve.

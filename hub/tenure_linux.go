@@ -26,6 +26,9 @@ type arrival struct {
 func (s *shard) arrive(p *poll.Poller, a *arrival) {
 	i, c := s.slab.take(a.fd)
 	c.expires, c.reason, c.ending = a.expires, a.reason, a.ending
+	if a.view.ring.isOver() && !a.ending {
+		c.expires, c.reason, c.ending = s.now, reasonIndex(CloseRebalance), true
+	}
 	s.enlist(c, a.view)
 	s.hold(c, a.permission)
 	if a.over != nil {
@@ -162,6 +165,15 @@ func (s *shard) drain(now orders.Time, window time.Duration) {
 		c := s.slab.at(i)
 		if end := now.Add(between(0, window)); c.fd != none && end < c.expires {
 			c.expires, c.reason = end, reasonIndex(CloseDrain)
+		}
+	}
+}
+
+// leave ends the streams of a ring that is over.
+func (s *shard) leave(r *ring) {
+	for i := range s.slab.size() {
+		if c := s.slab.at(i); c.fd != none && (*s.audiences.at(c.audience)).view.ring == r {
+			s.end(i, CloseRebalance)
 		}
 	}
 }

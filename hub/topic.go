@@ -27,10 +27,11 @@ type topic struct {
 	uuidHash uint32
 	named    bool // SetTopic was called
 
-	next    []int64 // per partition, or Absent
-	section []byte  // its part of an id
-	stale   bool    // section is to be made anew
-	mark    mark    // sum of next+1
+	next    []int64        // per partition, or Absent
+	away    map[int32]bool // partitions without a leader
+	section []byte         // its part of an id
+	stale   bool           // section is to be made anew
+	mark    mark           // sum of next+1
 
 	journal journal // log topics
 	table   table   // state topics
@@ -62,7 +63,7 @@ func (t *topic) advance(partition int32, next int64) {
 // recreate forgets all: the topic was deleted and made again.
 func (t *topic) recreate(uuid [16]byte) {
 	t.uuid, t.uuidHash = uuid, hashUUID(uuid)
-	t.next, t.stale, t.mark = nil, true, 0
+	t.next, t.away, t.stale, t.mark = nil, nil, true, 0
 	t.journal = journal{}
 	t.table = table{latest: map[string]*record{}}
 }
@@ -72,8 +73,12 @@ func (t *stand) position() idTopic {
 	return idTopic{name: t.name, uuid: t.uuid, next: slices.Clone(t.next)}
 }
 
-// appendSection appends the topic's head as part of an id in binary form.
-func (t *topic) appendSection(b []byte) []byte {
+// appendSection appends the topic's head, and in its place what is pinned, as part
+// of an id in binary form. Its index is the topic's.
+func (t *topic) appendSection(b []byte, p pins, index int) []byte {
+	if p != nil {
+		return appendTopic(b, t.name, t.uuidHash, p.positions(index, t.next))
+	}
 	if t.stale {
 		t.section, t.stale = appendTopic(t.section[:0], t.name, t.uuidHash, t.next), false
 	}

@@ -86,10 +86,7 @@ func (r *ring) posting(key string) *posting {
 // addView makes the view of a key set known to the ring. Called by the
 // sequencer.
 func (r *ring) addView(name string, set keySet) *view {
-	v := &view{ring: r, name: name, keySet: set}
-	if set.keys != nil {
-		v.hash = hashKeys(set.keys, set.beginnings...)
-	}
+	v := &view{ring: r, name: name, keySet: set, hash: set.hash()}
 	copy(v.head[:], appendIDHead(nil, v.hash))
 	v.news.init()
 	r.mu.Lock()

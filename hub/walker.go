@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"livemap/feed"
 	"livemap/orders"
 )
 
@@ -99,6 +100,7 @@ var (
 	errStalled = errors.New("hub: client accepts nothing")
 	errNoPlace = errors.New("hub: no descriptor left")
 	errEnd     = errors.New("hub: the range is over")
+	errOver    = errors.New("hub: what was away is back")
 	errCut     = errors.New("hub: stream ended in the middle of a frame")
 )
 
@@ -109,7 +111,7 @@ func (w *walker) behind(ctx context.Context) (bool, error) {
 	newer := w.newer(ctx)
 	for {
 		w.hub.mu.Lock()
-		ahead := w.hub.ahead(w.view.ring, w.origin.id, newer)
+		ahead := w.hub.ahead(w.view, w.origin.id, newer)
 		progress := w.hub.progress.wait()
 		w.hub.mu.Unlock()
 		if !ahead {
@@ -137,24 +139,26 @@ func (w *walker) behind(ctx context.Context) (bool, error) {
 
 // ahead says whether an id is beyond what the hub has read. Newer are topics of
 // which the id knows another life than the hub, and the right one. Needs mu.
-func (h *Hub) ahead(r *ring, from *id, newer []int) bool {
+func (h *Hub) ahead(v *view, from *id, newer []int) bool {
 	if from == nil {
 		return false
 	}
-	for _, i := range r.topics {
+	for _, i := range v.ring.topics {
 		t := h.topics[i]
 		had := from.topic(t.name)
 		if had == nil {
 			continue
 		}
+		void := t.Kind == feed.State && from.keys != v.hash // it starts fresh, from what there is
 		if had.uuid != t.uuidHash {
 			if slices.Contains(newer, i) {
 				return true
 			}
 			continue
 		}
+		here := v.ring.pins.positions(i, t.next)
 		for k, next := range had.next {
-			if k >= len(t.next) || next > t.next[k] {
+			if k >= len(here) || next > here[k] && !(void && t.away[int32(k)]) {
 				return true
 			}
 		}
@@ -233,6 +237,8 @@ func (w *walker) step(ctx context.Context) error {
 		return ctx.Err()
 	case <-w.stop:
 		return errStopped
+	case <-w.view.ring.over:
+		return errOver
 	default:
 	}
 	select {
@@ -242,6 +248,8 @@ func (w *walker) step(ctx context.Context) error {
 		return ctx.Err()
 	case <-w.stop:
 		return errStopped
+	case <-w.view.ring.over:
+		return errOver
 	}
 }
 
@@ -401,6 +409,8 @@ func (w *walker) goodbye(err error) CloseReason {
 		return w.why.Load().(CloseReason)
 	case errors.Is(err, errBehind):
 		reason = CloseBehind
+	case errors.Is(err, errOver):
+		reason = CloseRebalance
 	case errors.Is(err, errEnd):
 		reason = CloseEnd
 	case errors.Is(err, errNoPlace):

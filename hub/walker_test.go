@@ -342,7 +342,7 @@ func testConcurrent(t *testing.T, link func(*testing.T, *Client) (net.Conn, func
 		log.rng = rand.New(rand.NewPCG(11, 8))
 		config.History, config.HistoryBytes, config.JournalBytes = log, 1<<16, 1<<16
 	}
-	p, err := newPod(w, config)
+	p, err := newPod(w, config, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -151,6 +151,7 @@ const (
 	deliverLost                         // the log does not hold offset from; reading goes on at to
 	deliverSkipped                      // offsets from to to hold a batch that cannot be decoded
 	deliverNoLeader                     // the partition has been without leader for leaderlessAfter
+	deliverLed                          // it has one again
 )
 
 // answer is what a request brought back.

@@ -112,7 +112,10 @@ func (f *follower) lead(p *partition, leader int32, now time.Time) {
 		if p.leader != leader {
 			p.retryAt = time.Time{}
 		}
-		p.told = false
+		if p.told {
+			p.told = false
+			f.ready = append(f.ready, delivery{kind: deliverLed, topic: p.topic, partition: p})
+		}
 	}
 	p.leader = leader
 }

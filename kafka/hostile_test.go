@@ -188,12 +188,17 @@ func TestPartitionWithoutLeaderHoldsNobody(t *testing.T) {
 		return leaderless(t, kreq.(*kmsg.MetadataRequest), addr, topic, id), nil, true
 	})
 	l := newLedger(t)
-	caughtUp := 0
+	caughtUp, told := 0, false
 	tail(t, kafka.TailConfig{Config: cfg, RefreshEvery: 100 * time.Millisecond,
 		Topics: []kafka.TailTopic{{Name: topic, Kind: feed.Log}}}, func(e kafka.Event) bool {
 		switch e := e.(type) {
+		case kafka.Led:
+			if e.Partition != 1 || told {
+				t.Errorf("%+v, told before: %t", e, told)
+			}
+			told = true
 		case kafka.Records:
-			if e.Partition == 1 && !led.Load() {
+			if e.Partition == 1 && !told {
 				t.Error("records of a partition without leader")
 			}
 			l.add(e.Records)

@@ -67,7 +67,7 @@ func validateFetchBytes(n int) error {
 }
 
 // Event is what a [Tail] reports: one of [TopicSeen], [Records], [CaughtUp],
-// [Lost], [Skipped] and [NoLeader].
+// [Lost], [Skipped], [NoLeader] and [Led].
 type Event interface{ event() }
 
 // TopicSeen tells that a topic was described for the first time, has grown, or was
@@ -124,12 +124,20 @@ type NoLeader struct {
 	Partition int32
 }
 
+// Led tells that a partition that NoLeader told of has a leader again. It comes
+// before what is read of it.
+type Led struct {
+	Topic     string
+	Partition int32
+}
+
 func (TopicSeen) event() {}
 func (Records) event()   {}
 func (CaughtUp) event()  {}
 func (Lost) event()      {}
 func (Skipped) event()   {}
 func (NoLeader) event()  {}
+func (Led) event()       {}
 
 // Tail follows every partition of some topics without a group, read_committed.
 type Tail struct{ f *follower }
@@ -192,6 +200,8 @@ func (d *delivery) event() Event {
 		return Skipped{name, number, d.from, d.to}
 	case deliverNoLeader:
 		return NoLeader{name, number}
+	case deliverLed:
+		return Led{name, number}
 	case deliverRecords:
 		if len(d.records) > 0 || d.from != d.to {
 			return Records{name, number, d.records, d.from, d.to}

@@ -69,7 +69,11 @@ func (in *ingest) handle(e kafka.Event) error {
 		in.caughtUp(e.Topic, e.Partition)
 	case kafka.NoLeader:
 		in.logger.Warn("partition has no leader; going on without it", "topic", e.Topic, "partition", e.Partition)
+		in.hub.SetAway(in.topics[e.Topic].index, e.Partition, true)
 		in.caughtUp(e.Topic, e.Partition)
+	case kafka.Led:
+		in.logger.Info("partition has a leader again", "topic", e.Topic, "partition", e.Partition)
+		in.hub.SetAway(in.topics[e.Topic].index, e.Partition, false)
 	case kafka.Lost:
 		in.logger.Warn("log does not hold what comes next", "topic", e.Topic, "partition", e.Partition, "from", e.From, "to", e.To)
 		in.hub.SetLost(in.topics[e.Topic].index, e.Partition, e.From, e.To)

@@ -130,6 +130,9 @@ func eventually(t *testing.T, what string, yes func() bool) {
 // received against it.
 func (s *scene) judge(t *testing.T, c *numbered.Client) (numbered.Verdict, numbered.Counts) {
 	t.Helper()
+	if err := kafkatest.AwaitEnds(t.Context(), s.kafka.Config(), numbered.Topic, numbered.Board); err != nil {
+		t.Fatal(err)
+	}
 	truth, err := numbered.ReadTruth(t.Context(), s.kafka.Config())
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +193,9 @@ func (s *scene) partitionWithoutLeader(t *testing.T) {
 	s.startPod(t)
 	fresh := s.client(t)
 	s.produceOne(t, 1, 1_000_002)
-	eventually(t, "a pod that was started meanwhile serves the others", func() bool { return fresh.Last(1) == 1_000_002 })
+	eventually(t, "a pod that was started meanwhile serves the others, also to who knows the lost one", func() bool {
+		return fresh.Last(1) == 1_000_002 && c.Last(1) == 1_000_002
+	})
 	if err := node.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"livemap/kafka"
@@ -64,6 +65,17 @@ func (a *Admin) Whole(ctx context.Context) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// Ends returns the last stable offset of each partition of a topic.
+func (a *Admin) Ends(ctx context.Context, topic string) (map[int32]int64, error) {
+	ends, err := committedEnds(ctx, a.adm, topic)
+	if err != nil {
+		return nil, fmt.Errorf("ends of %s: %w", topic, err)
+	}
+	at := map[int32]int64{}
+	ends.Each(func(o kadm.ListedOffset) { at[o.Partition] = o.Offset })
+	return at, nil
 }
 
 // AddPartitions adds n partitions to a topic.
@@ -132,10 +144,7 @@ func ReadCommitted(ctx context.Context, c kafka.Config, topic string, yield func
 		return err
 	}
 	defer cl.Close()
-	ends, err := kadm.NewClient(cl).ListCommittedOffsets(ctx, topic)
-	if err == nil {
-		err = ends.Error()
-	}
+	ends, err := committedEnds(ctx, kadm.NewClient(cl), topic)
 	if err != nil {
 		return fmt.Errorf("read %s: ends: %w", topic, err)
 	}
@@ -164,6 +173,60 @@ func ReadCommitted(ctx context.Context, c kafka.Config, topic string, yield func
 		})
 	}
 	return nil
+}
+
+// committedEnds returns the last stable offsets of a topic. While a leader moves
+// it asks again.
+func committedEnds(ctx context.Context, adm *kadm.Client, topic string) (kadm.ListedOffsets, error) {
+	for {
+		ends, err := adm.ListCommittedOffsets(ctx, topic)
+		if err == nil {
+			err = ends.Error()
+		}
+		if !kerr.IsRetriable(err) {
+			return ends, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), err)
+		case <-time.After(metadataAge):
+		}
+	}
+}
+
+// AwaitEnds waits until no transaction is open in some topics: a commit is confirmed
+// before all partitions have its marker, and until then readers are not shown it.
+// Nobody may be writing.
+func AwaitEnds(ctx context.Context, c kafka.Config, topics ...string) error {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.Brokers...))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	for {
+		open := ""
+		stable, err := adm.ListCommittedOffsets(ctx, topics...)
+		if err == nil {
+			err = stable.Error()
+		}
+		ends, endsErr := adm.ListEndOffsets(ctx, topics...)
+		if err = errors.Join(err, endsErr); err == nil {
+			ends.Each(func(end kadm.ListedOffset) {
+				if o, ok := stable.Lookup(end.Topic, end.Partition); !ok || o.Offset < end.Offset {
+					open = end.Topic
+				}
+			})
+		}
+		if err == nil && open == "" {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("topic %s has an open transaction: %w", open, ctx.Err()), err)
+		case <-time.After(metadataAge):
+		}
+	}
 }
 
 // KeyOf returns a key that producers place in the given partition of so many.
