@@ -35,6 +35,9 @@ type Config struct {
 	// CleanEvery is how often old records are deleted and state topics are
 	// compacted. Default 30 s.
 	CleanEvery time.Duration
+	// ReserveBytes is what is left free on the disk of DataDir: with less, producers
+	// are held up. Default 64 MiB, negative: none.
+	ReserveBytes int64
 	// SyncWrites makes every write durable against loss of power before it is
 	// acknowledged.
 	SyncWrites bool
@@ -47,6 +50,7 @@ const (
 	DefaultListen         = "127.0.0.1:9092"
 	DefaultRetentionBytes = 1 << 30
 	DefaultCleanEvery     = 30 * time.Second
+	DefaultReserveBytes   = 64 << 20
 )
 
 // Validate reports all errors of the configuration.
@@ -93,6 +97,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.RetentionBytes == 0 {
 		c.RetentionBytes = DefaultRetentionBytes
+	}
+	if c.ReserveBytes == 0 {
+		c.ReserveBytes = DefaultReserveBytes
 	}
 	if c.CleanEvery == 0 {
 		c.CleanEvery = DefaultCleanEvery
@@ -164,6 +171,12 @@ func (b *Broker) start(ln net.Listener) error {
 	if b.stamper, err = newStamper(b.cluster); err != nil {
 		b.cluster.Close()
 		return errors.Join(err, b.journal.close())
+	}
+	if b.cfg.ReserveBytes > 0 {
+		room := &space{dir: b.cfg.DataDir, reserve: uint64(b.cfg.ReserveBytes), log: b.cfg.Logger, cluster: b.cluster, stamper: b.stamper}
+		b.cluster.ControlKey(int16(kmsg.Produce), room.produce)
+		b.cluster.ControlKey(int16(kmsg.EndTxn), room.transact)
+		b.cluster.ControlKey(int16(kmsg.InitProducerID), room.transact)
 	}
 	b.cluster.ControlKey(int16(kmsg.Produce), b.stamper.see)
 	b.cluster.ControlKey(int16(kmsg.EndTxn), func(req kmsg.Request) (kmsg.Response, error, bool) {

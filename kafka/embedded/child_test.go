@@ -3,10 +3,12 @@ package embedded_test
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,7 +40,7 @@ func child(dir string) {
 		every = time.Hour
 	}
 	b, err := embedded.Open(embedded.Config{
-		Listen: os.Getenv(childListen), DataDir: dir, CleanEvery: every,
+		Listen: os.Getenv(childListen), DataDir: dir, CleanEvery: every, ReserveBytes: 16 << 20,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {
@@ -58,14 +60,41 @@ type process struct {
 	t    *testing.T
 	cmd  *exec.Cmd
 	addr string
-	stop func() // lets it close in good order
+	said *lockedBuffer // what it logs
+	stop func()        // lets it close in good order
+}
+
+// lockedBuffer is a log that is read while it is written.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+// Write implements [io.Writer].
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (l *lockedBuffer) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.b.Reset()
 }
 
 func startProcess(t *testing.T, dir, listen string, cleanEvery time.Duration) *process {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childDir+"="+dir, childListen+"="+listen, childClean+"="+cleanEvery.String())
-	cmd.Stderr = t.Output()
+	said := &lockedBuffer{}
+	cmd.Stderr = io.MultiWriter(t.Output(), said)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +106,7 @@ func startProcess(t *testing.T, dir, listen string, cleanEvery time.Duration) *p
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, cmd: cmd}
+	p := &process{t: t, cmd: cmd, said: said}
 	p.stop = func() { _ = in.Close(); _ = cmd.Wait() }
 	t.Cleanup(p.kill)
 	line, err := bufio.NewReader(out).ReadString('\n')

@@ -13,6 +13,7 @@
 //     nobody up (clean.go, compact.go, append.go);
 //   - message.timestamp.type=LogAppendTime (stamp.go);
 //   - answers that name every aborted transaction in them (fetch.go);
+//   - a reserve on the disk, below which producers are held up (space.go);
 //   - transactions that survive a kill whole or not at all (journal.go,
 //     repair.go, pids.go).
 //
