@@ -84,11 +84,13 @@ func isTokenName(name string) bool {
 	return err != nil || strings.EqualFold(strings.TrimSpace(plain), QueryParameter)
 }
 
-// looksLikeToken finds {" in base64url, which every JSON Web Token begins with.
+// looksLikeToken finds {" in base64url, which every JSON Web Token begins with,
+// as it stands or with escapes undone.
 func looksLikeToken(s string) bool {
-	plain, err := url.QueryUnescape(s)
-	if err != nil {
-		plain = s
+	const begins = "eyJ"
+	if strings.Contains(s, begins) { // an escape before it may take its first letter: %0eyJ
+		return true
 	}
-	return strings.Contains(plain, "eyJ")
+	plain, err := url.QueryUnescape(s)
+	return err == nil && strings.Contains(plain, begins)
 }
