@@ -93,10 +93,11 @@ func parsePort(s string) (uint16, bool) {
 
 // client refuses addresses that nobody can have.
 func client(a netip.AddrPort) (netip.AddrPort, error) {
-	if ip := a.Addr(); ip.IsUnspecified() || ip.IsMulticast() {
+	ip := a.Addr().Unmap() // first: ::ffff:0.0.0.0 is nobody, either
+	if ip.IsUnspecified() || ip.IsMulticast() {
 		return netip.AddrPort{}, invalid("a client at %s", ip)
 	}
-	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), nil
+	return netip.AddrPortFrom(ip, a.Port()), nil
 }
 
 // Fields of version 2: section 2.2.

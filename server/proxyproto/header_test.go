@@ -53,6 +53,7 @@ func TestRead(t *testing.T) {
 		"more fields":            {"PROXY TCP4 203.0.113.9 10.0.0.1 4660 443 x\r\n", "invalid"},
 		"endless":                {"PROXY TCP4 " + strings.Repeat("1", 200), "invalid"},
 		"everywhere":             {"PROXY TCP4 0.0.0.0 10.0.0.1 4660 443\r\n", "invalid"},
+		"everywhere, mapped":     {"PROXY TCP6 ::ffff:0.0.0.0 2001:db8::1 4660 443\r\n", "invalid"},
 		"a request":              {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "invalid"},
 		"two: TCP4":              {v2(versionProxy, tcp4, ends4), "203.0.113.9:4660"},
 		"two: TCP6":              {v2(versionProxy, tcp6, ends6), "[2001:db8::7]:4660"},
