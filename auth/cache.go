@@ -63,10 +63,10 @@ func (c *cache) get(t tokenHash, generation uint64, now time.Time) *Permit {
 // read the generation before it verified: keys that changed meanwhile make the
 // entry worthless, not wrong.
 func (c *cache) put(t tokenHash, generation uint64, p *Permit) {
-	e := &cached{token: t, permit: p, generation: generation}
-	if e.size() > c.most {
+	if entryBytes+p.bytes() > c.most {
 		return
 	}
+	e := &cached{token: t, permit: p, generation: generation}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if old := c.byKey[t]; old != nil {

@@ -68,19 +68,27 @@ type claims struct {
 	audience                   []string
 	expires, notBefore, issued time.Time // zero: not in the token
 
-	grant struct {
-		named        bool // the claim livemap is there
-		topics, keys []string
-		someKeys     bool // keys is there; without it all are granted
-	}
+	grant *grant // the claim livemap; nil: not in the token
+}
+
+// grant is the claim livemap. Immutable once it was read, and shared by tokens.
+type grant struct {
+	text         string // as it stands in the token
+	topics, keys []string
+	someKeys     bool // keys is there; without it all are granted
+
+	// What the lists grant, but for the subject.
+	topicForms, keyForms *forms
 }
 
 // maxAudiences bounds aud.
 const maxAudiences = 32
 
 // parseClaims reads the second part of a token, decoded. Members are matched by
-// their exact names.
-func parseClaims(b []byte) (c claims, err error) {
+// their exact names. Where the claim livemap is that of known, if not nil, to the
+// byte, it becomes known itself and is not read again: an object is the same at
+// the same depth wherever it stands.
+func parseClaims(b []byte, known *grant) (c claims, err error) {
 	s := scanner{b: b}
 	err = s.document(func(name []byte) error {
 		switch string(name) {
@@ -99,8 +107,7 @@ func parseClaims(b []byte) (c claims, err error) {
 		case "aud":
 			return s.audience(&c.audience)
 		case "livemap":
-			c.grant.named = true
-			return s.grant(&c)
+			return s.grant(&c.grant, known)
 		}
 		return s.skip()
 	})
@@ -130,20 +137,37 @@ func checkName(s string) error {
 
 // grant reads the claim livemap. A member that is not known is an error: were
 // "key" for "keys" just passed over, a slip of the pen would grant every key.
-func (s *scanner) grant(c *claims) error {
+func (s *scanner) grant(to **grant, known *grant) error {
 	if s.peek() != '{' {
 		return errors.New("livemap is not an object")
 	}
-	return s.object(func(name []byte) error {
+	start := s.i
+	if rest := s.b[start:]; known != nil && len(rest) >= len(known.text) && string(rest[:len(known.text)]) == known.text {
+		*to = known
+		s.i += len(known.text)
+		return nil
+	}
+	g := &grant{}
+	err := s.object(func(name []byte) error {
 		switch string(name) {
 		case "topics":
-			return s.strings(&c.grant.topics, "livemap.topics", MaxPatterns)
+			return s.strings(&g.topics, "livemap.topics", MaxPatterns)
 		case "keys":
-			c.grant.someKeys = true
-			return s.strings(&c.grant.keys, "livemap.keys", MaxPatterns)
+			g.someKeys = true
+			return s.strings(&g.keys, "livemap.keys", MaxPatterns)
 		}
 		return fmt.Errorf("livemap.%s is not known; there are topics and keys", cleaned(name))
 	})
+	if err != nil {
+		return err
+	}
+	g.text = string(s.b[start:s.i])
+	g.topicForms, g.keyForms = newForms(g.topics), everyName
+	if g.someKeys {
+		g.keyForms = newForms(g.keys)
+	}
+	*to = g
+	return nil
 }
 
 // cleaned makes a member's name printable without quotation marks around it.
@@ -222,19 +246,20 @@ type expectation struct {
 
 // permit checks the claims of a token whose signature holds, and says what it
 // grants. The error is a [*Refusal].
-func (e expectation) permit(c claims, now time.Time) (*Permit, error) {
+func (e *expectation) permit(c *claims, now time.Time) (*Permit, error) {
 	if err := e.check(c, now); err != nil {
 		return nil, err
 	}
-	topics, err := ParsePatterns(c.grant.topics, c.subject)
+	if c.grant == nil {
+		return nil, refuse(ProblemGrant, "", nil)
+	}
+	topics, err := c.grant.topicForms.of(c.grant.topics, c.subject)
 	if err != nil {
 		return nil, refuse(ProblemClaims, "livemap.topics"+err.Error(), err)
 	}
-	keys := Everything()
-	if c.grant.someKeys {
-		if keys, err = ParsePatterns(c.grant.keys, c.subject); err != nil {
-			return nil, refuse(ProblemClaims, "livemap.keys"+err.Error(), err)
-		}
+	keys, err := c.grant.keyForms.of(c.grant.keys, c.subject)
+	if err != nil {
+		return nil, refuse(ProblemClaims, "livemap.keys"+err.Error(), err)
 	}
 	if topics.Empty() {
 		return nil, refuse(ProblemGrant, "", nil)
@@ -252,7 +277,7 @@ func (e expectation) permit(c claims, now time.Time) (*Permit, error) {
 // check compares times, issuer and audience. exp is demanded (a token without an
 // end cannot be lived down), and counts until exp + leeway, exclusively; nbf
 // counts from nbf - leeway.
-func (e expectation) check(c claims, now time.Time) error {
+func (e *expectation) check(c *claims, now time.Time) error {
 	switch {
 	case c.expires.IsZero():
 		return refuse(ProblemClaims, "exp is missing: every token must expire", nil)
@@ -269,7 +294,7 @@ func (e expectation) check(c claims, now time.Time) error {
 // checkAudience also refuses a token that names an audience where this server
 // has none: RFC 7519 section 4.1.3 demands it, for the token was made for
 // somebody else.
-func (e expectation) checkAudience(audience []string) error {
+func (e *expectation) checkAudience(audience []string) error {
 	if e.audience == "" && len(audience) == 0 {
 		return nil
 	}

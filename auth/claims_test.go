@@ -11,14 +11,14 @@ import (
 func TestParseClaims(t *testing.T) {
 	c, err := parseClaims([]byte(` {"iss":"i","sub":"s\u00e9\ud83d\ude00","jti":"j","exp":2e9,"nbf":1.5,"iat":1,
 		"aud":["a","b"],"scope":{"deep":[{"x":null},true,false,-0.1e-3]},
-		"livemap":{"topics":["metrics","\u0074rending"],"keys":[]}} `))
+		"livemap":{"topics":["metrics","\u0074rending"],"keys":[]}} `), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := claims{issuer: "i", subject: "sé😀", id: "j", audience: []string{"a", "b"},
 		expires: time.Unix(2e9, 0).UTC(), notBefore: time.Unix(1, 5e8).UTC(), issued: time.Unix(1, 0).UTC()}
-	want.grant.named, want.grant.someKeys = true, true
-	want.grant.topics, want.grant.keys = []string{"metrics", "trending"}, []string{}
+	want.grant = &grant{text: `{"topics":["metrics","\u0074rending"],"keys":[]}`, topics: []string{"metrics", "trending"}, keys: []string{}, someKeys: true}
+	want.grant.topicForms, want.grant.keyForms = newForms(want.grant.topics), newForms(want.grant.keys)
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
@@ -90,7 +90,7 @@ func TestParseClaimsRefuses(t *testing.T) {
 		{`{"exp":1900000000000}`, "milliseconds"},
 	}
 	for _, tt := range tests {
-		if _, err := parseClaims([]byte(tt.json)); err == nil || !strings.Contains(err.Error(), tt.says) {
+		if _, err := parseClaims([]byte(tt.json), nil); err == nil || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%.60s: error %v, want one with %q", tt.json, err, tt.says)
 		}
 	}
@@ -98,7 +98,7 @@ func TestParseClaimsRefuses(t *testing.T) {
 
 // Names are matched exactly: what encoding/json would take for exp is nothing.
 func TestClaimNamesAreExact(t *testing.T) {
-	c, err := parseClaims([]byte(`{"EXP":1,"Sub":"x","ſub":"x","LIVEMAP":{"topics":["*"]},"liveMap":1}`))
+	c, err := parseClaims([]byte(`{"EXP":1,"Sub":"x","ſub":"x","LIVEMAP":{"topics":["*"]},"liveMap":1}`), nil)
 	if err != nil || !reflect.DeepEqual(c, claims{}) {
 		t.Errorf("got %+v, %v", c, err)
 	}
@@ -145,7 +145,7 @@ func FuzzClaims(f *testing.F) {
 				t.Fatalf("header %+v, encoding/json %v", h, m)
 			}
 		}
-		c, err := parseClaims(b)
+		c, err := parseClaims(b, nil)
 		if err != nil {
 			return
 		}
@@ -159,19 +159,46 @@ func FuzzClaims(f *testing.F) {
 		if _, ok := m["exp"].(float64); ok == c.expires.IsZero() {
 			t.Fatalf("exp is %v, encoding/json has %v", c.expires, m["exp"])
 		}
-		grant, named := m["livemap"].(map[string]any)
-		if named != c.grant.named {
+		theirs, named := m["livemap"].(map[string]any)
+		if named != (c.grant != nil) {
 			t.Fatalf("livemap: %v, encoding/json has %v", c.grant, m["livemap"])
 		}
-		sameList(t, "topics", grant["topics"], c.grant.topics)
-		sameList(t, "keys", grant["keys"], c.grant.keys)
-		if _, ok := grant["keys"]; ok != c.grant.someKeys {
+		if !named {
+			return
+		}
+		sameList(t, "topics", theirs["topics"], c.grant.topics)
+		sameList(t, "keys", theirs["keys"], c.grant.keys)
+		if _, ok := theirs["keys"]; ok != c.grant.someKeys {
 			t.Fatal("keys: there for one only")
 		}
-		if p, err := (expectation{leeway: time.Second}).permit(c, time.Unix(1e9, 0)); err == nil && p.Topics.Empty() {
-			t.Fatal("a permit for nothing")
-		}
+		knownGrant(t, b, &c)
 	})
+}
+
+// knownGrant checks that claims mean the same, and permit the same, whether or
+// not their grant was known.
+func knownGrant(t *testing.T, b []byte, c *claims) {
+	t.Helper()
+	again, err := parseClaims(b, c.grant)
+	if err != nil || again.grant != c.grant || !reflect.DeepEqual(again, *c) {
+		t.Fatalf("with its grant known: %+v %v, without %+v", again, err, *c)
+	}
+	plain := *c.grant
+	plain.topicForms = &forms{}
+	if plain.someKeys {
+		plain.keyForms = &forms{}
+	}
+	without := *c
+	without.grant = &plain
+	e, now := &expectation{leeway: time.Second}, time.Unix(1e9, 0)
+	p, err := e.permit(c, now)
+	q, errWithout := e.permit(&without, now)
+	if (err == nil) != (errWithout == nil) || err == nil && !reflect.DeepEqual(p, q) || err != nil && err.Error() != errWithout.Error() {
+		t.Fatalf("permits %+v %v, pattern by pattern %+v %v", p, err, q, errWithout)
+	}
+	if err == nil && p.Topics.Empty() {
+		t.Fatal("a permit for nothing")
+	}
 }
 
 func same(t *testing.T, name string, theirs any, ours string) {

@@ -47,7 +47,7 @@ func Inspect(token string) (*Anatomy, error) {
 	h, err := parseHeader(a.HeaderJSON)
 	a.HeaderProblem = err
 	a.Algorithm, a.KeyID = h.alg, h.kid
-	c, err := parseClaims(a.ClaimsJSON)
+	c, err := parseClaims(a.ClaimsJSON, nil)
 	if err != nil {
 		return nil, fmt.Errorf("the claims: %w", err)
 	}
@@ -61,7 +61,7 @@ func Inspect(token string) (*Anatomy, error) {
 // explainGrant fills in what the token would let its holder see.
 func (a *Anatomy) explainGrant() {
 	g := a.claims.grant
-	if !g.named {
+	if g == nil {
 		a.GrantProblem = errors.New("the claim livemap is missing")
 		return
 	}

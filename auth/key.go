@@ -173,6 +173,9 @@ type keySet struct {
 	strict bool
 }
 
+// secret says whether the keys are secrets.
+func (s *keySet) secret() bool { return s.keys[0].algorithm == HS256 }
+
 // candidates appends to room the keys that may have signed a token with this
 // header. The algorithm must be the key's own.
 func (s *keySet) candidates(h header, room []*key) ([]*key, error) {

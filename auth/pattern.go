@@ -41,11 +41,6 @@ var noBeginning = []string{""}
 // Everything returns the set of all names.
 func Everything() Patterns { return Patterns{prefixes: noBeginning} }
 
-// equal says whether two sets hold the same names.
-func (p Patterns) equal(q Patterns) bool {
-	return slices.Equal(p.exact, q.exact) && slices.Equal(p.prefixes, q.prefixes)
-}
-
 // Exactly returns the set of these names, each taken as it is: an asterisk is
 // an asterisk. It is what a client's own list of keys becomes.
 func Exactly(names ...string) Patterns { return canonical(slices.Clone(names), nil) }

@@ -26,7 +26,7 @@ type Verifier struct {
 
 	state      atomic.Pointer[state]
 	lastHeader atomic.Pointer[knownHeader]
-	lastGrant  atomic.Pointer[granted]
+	lastGrant  atomic.Pointer[grant]
 
 	mu      sync.Mutex // held to replace state
 	keysRaw []byte     // what the key file held; guarded by mu
@@ -116,80 +116,75 @@ func (v *Verifier) verify(ctx context.Context, token string) (p *Permit, fromCac
 	r := v.rooms.Get().(*room)
 	defer v.rooms.Put(r)
 	text := r.text[:copy(r.text[:], token)]
-	hash := tokenHash(sha256.Sum256(text))
-	st, now := v.state.Load(), time.Now()
-	if p := v.cache.get(hash, st.generation, now); p != nil {
-		return p, true, nil
-	}
-	p, err = v.judge(st, r, token, text, now)
-	if errors.As(err, new(errUnknownKey)) && v.fetch != nil {
+	p, fromCache, err = v.judge(v.state.Load(), r, token, text)
+	if err != nil && v.fetch != nil && errors.As(err, new(errUnknownKey)) {
 		v.fetch.await(ctx)
-		st, now = v.state.Load(), time.Now()
-		p, err = v.judge(st, r, token, text, now)
+		return v.judge(v.state.Load(), r, token, text)
 	}
-	if err != nil {
-		return nil, false, err
-	}
-	v.cache.put(hash, st.generation, p)
-	return p, false, nil
+	return p, fromCache, err
 }
 
 // judge verifies a token: form, signature, claims, revocations, in this order,
-// so that nobody without a key learns what the later ones say.
-func (v *Verifier) judge(st *state, r *room, token string, text []byte, now time.Time) (*Permit, error) {
+// so that nobody without a key learns what the later ones say. Tokens that were
+// verified before are known by a name: a hash of the whole, which costs far less
+// than the check of a public key does; or, as the check of a secret is such a hash
+// itself, the signature once it was found to be the right one.
+func (v *Verifier) judge(st *state, r *room, token string, text []byte) (p *Permit, fromCache bool, err error) {
 	if len(st.keys.keys) == 0 {
-		return nil, refuse(ProblemUnavailable, "", nil)
+		return nil, false, refuse(ProblemUnavailable, "", nil)
 	}
-	dot := strings.IndexByte(token, '.')
-	last := strings.LastIndexByte(token, '.')
-	if !oneLine(text) || dot <= 0 || last <= dot+1 || strings.IndexByte(token[dot+1:last], '.') >= 0 {
-		return nil, refuse(ProblemMalformed, "the token is not of three parts with a dot between each", nil)
+	now := time.Now()
+	var name tokenHash
+	if !st.keys.secret() {
+		name = sha256.Sum256(text)
+		if p = v.cache.get(name, st.generation, now); p != nil {
+			return p, true, nil
+		}
+	}
+	dot := bytes.IndexByte(text, '.')
+	last := dot + 1 + bytes.IndexByte(text[dot+1:], '.')
+	if !oneLine(text) || dot <= 0 || last <= dot+1 || bytes.IndexByte(text[last+1:], '.') >= 0 {
+		return nil, false, refuse(ProblemMalformed, "the token is not of three parts with a dot between each", nil)
 	}
 	k, err := v.signer(st.keys, r, token, text, dot, last)
 	if err != nil {
-		return nil, err
+		return nil, false, err
+	}
+	if k.algorithm == HS256 {
+		name = tokenHash(r.sum[:sha256.Size])
+		if p = v.cache.get(name, st.generation, now); p != nil {
+			return p, true, nil
+		}
 	}
 	n, err := strictBase64.Decode(r.part[:], text[dot+1:last])
 	if err != nil {
-		return nil, refuse(ProblemClaims, "the claims are not base64url", err)
+		return nil, false, refuse(ProblemClaims, "the claims are not base64url", err)
 	}
-	c, err := parseClaims(r.part[:n])
+	if p, err = v.permit(r.part[:n], now); err != nil {
+		return nil, false, err
+	}
+	p.key = &k.print
+	if st.revoked.hit(p) {
+		return nil, false, refuse(ProblemRevoked, "", nil)
+	}
+	v.cache.put(name, st.generation, p)
+	return p, false, nil
+}
+
+// permit reads claims whose signature holds. An issuer grants most of those whom
+// it knows alike: where the claim livemap is that of the token before to the
+// byte, it need not be read again, and permits share what they hold.
+func (v *Verifier) permit(b []byte, now time.Time) (*Permit, error) {
+	known := v.lastGrant.Load()
+	c, err := parseClaims(b, known)
 	if err != nil {
 		return nil, refuse(ProblemClaims, "claims: "+err.Error(), err)
 	}
-	p, err := v.expect.permit(c, now)
-	if err != nil {
-		return nil, err
+	p, err := v.expect.permit(&c, now)
+	if err == nil && c.grant != known {
+		v.lastGrant.Store(c.grant)
 	}
-	p.key = &k.print
-	v.share(p)
-	if st.revoked.hit(p) {
-		return nil, refuse(ProblemRevoked, "", nil)
-	}
-	return p, nil
-}
-
-// granted is what a token granted.
-type granted struct{ topics, keys Patterns }
-
-// share makes a permit hold the very patterns of the one before where they are
-// the same: an issuer grants most of those whom it knows alike, and a pod keeps
-// a permit for each.
-func (v *Verifier) share(p *Permit) {
-	last := v.lastGrant.Load()
-	if last == nil {
-		last = &granted{}
-	}
-	topics, keys := last.topics.equal(p.Topics), last.keys.equal(p.Keys)
-	if topics {
-		p.Topics = last.topics
-	}
-	if keys {
-		p.Keys = last.keys
-	}
-	if !topics || !keys {
-		v.lastGrant.Store(&granted{p.Topics, p.Keys})
-	}
+	return p, err
 }
 
 // strictBase64 refuses spare bits. It still passes over line feeds and carriage
