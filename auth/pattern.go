@@ -31,15 +31,32 @@ const subjectMark = "{sub}"
 // Names are compared byte by byte: no case folding, no percent-decoding, no
 // Unicode normalisation. A look-alike is another name.
 type Patterns struct {
+	// A pointer, because a pod keeps a permit for each token, and most of them
+	// have their patterns in common.
+	*lists
+}
+
+// lists are what Patterns hold. Immutable.
+type lists struct {
 	exact    []string // sorted; none begins with one of prefixes
 	prefixes []string // sorted; none begins with another
 }
 
-// noBeginning is the list of prefixes that every name has one of. Nobody writes to it.
-var noBeginning = []string{""}
+var (
+	nothing    = &lists{}
+	everything = &lists{prefixes: []string{""}} // every name begins with that
+)
 
 // Everything returns the set of all names.
-func Everything() Patterns { return Patterns{prefixes: noBeginning} }
+func Everything() Patterns { return Patterns{everything} }
+
+// list returns what the set holds; the zero value holds nothing.
+func (p Patterns) list() *lists {
+	if p.lists == nil {
+		return nothing
+	}
+	return p.lists
+}
 
 // Exactly returns the set of these names, each taken as it is: an asterisk is
 // an asterisk. It is what a client's own list of keys becomes.
@@ -173,46 +190,48 @@ func canonical(exact, prefixes []string) Patterns {
 			kept = append(kept, p)
 		}
 	}
-	p := Patterns{prefixes: kept}
+	l := &lists{prefixes: kept}
 	slices.Sort(exact)
 	exact = slices.Compact(exact)
-	p.exact = slices.DeleteFunc(exact, p.matchPrefix)
-	return p
+	l.exact = slices.DeleteFunc(exact, l.matchPrefix)
+	return Patterns{l}
 }
 
 // Match says whether name is in the set.
 func (p Patterns) Match(name string) bool {
-	if _, ok := slices.BinarySearch(p.exact, name); ok {
-		return true
-	}
-	return p.matchPrefix(name)
+	l := p.list()
+	_, ok := slices.BinarySearch(l.exact, name)
+	return ok || l.matchPrefix(name)
 }
 
 // matchPrefix looks at one prefix only: the greatest that does not sort after
 // name. Were a smaller one to match, the greatest would begin with it, and the
 // canonical form has no such pair.
-func (p Patterns) matchPrefix(name string) bool {
-	i := sort.Search(len(p.prefixes), func(i int) bool { return p.prefixes[i] > name })
-	return i > 0 && strings.HasPrefix(name, p.prefixes[i-1])
+func (l *lists) matchPrefix(name string) bool {
+	i := sort.Search(len(l.prefixes), func(i int) bool { return l.prefixes[i] > name })
+	return i > 0 && strings.HasPrefix(name, l.prefixes[i-1])
 }
 
 // All says whether every name is in the set.
-func (p Patterns) All() bool { return len(p.prefixes) == 1 && p.prefixes[0] == "" }
+func (p Patterns) All() bool {
+	prefixes := p.list().prefixes
+	return len(prefixes) == 1 && prefixes[0] == ""
+}
 
 // Empty says whether no name is in the set.
-func (p Patterns) Empty() bool { return len(p.exact) == 0 && len(p.prefixes) == 0 }
+func (p Patterns) Empty() bool { return len(p.list().exact) == 0 && len(p.list().prefixes) == 0 }
 
 // Names returns the names that are in the set exactly, sorted. The slice is the
 // caller's own.
-func (p Patterns) Names() []string { return slices.Clone(p.exact) }
+func (p Patterns) Names() []string { return slices.Clone(p.list().exact) }
 
 // Prefixes returns the beginnings of names in the set, sorted. The slice is the
 // caller's own.
-func (p Patterns) Prefixes() []string { return slices.Clone(p.prefixes) }
+func (p Patterns) Prefixes() []string { return slices.Clone(p.list().prefixes) }
 
 // bytes is about what the set occupies.
 func (p Patterns) bytes() (n int) {
-	for _, list := range [][]string{p.exact, p.prefixes} {
+	for _, list := range [][]string{p.list().exact, p.list().prefixes} {
 		for _, s := range list {
 			n += 16 + len(s)
 		}
@@ -230,10 +249,10 @@ func (p Patterns) String() string {
 		return "none"
 	}
 	var b strings.Builder
-	for _, s := range p.exact {
+	for _, s := range p.list().exact {
 		b.WriteString(", " + quote(s))
 	}
-	for _, s := range p.prefixes {
+	for _, s := range p.list().prefixes {
 		b.WriteString(", " + quote(s) + "…")
 	}
 	return b.String()[2:]
@@ -258,7 +277,7 @@ type Hash [sha256.Size]byte
 // strings did, in CVE-2026-39972).
 func (p Patterns) Hash() Hash {
 	b := []byte("livemap patterns 1\x00")
-	for _, list := range [][]string{p.exact, p.prefixes} {
+	for _, list := range [][]string{p.list().exact, p.list().prefixes} {
 		b = binary.AppendUvarint(b, uint64(len(list)))
 		for _, s := range list {
 			b = binary.AppendUvarint(b, uint64(len(s)))

@@ -56,7 +56,7 @@ func (p *Permit) Ended(now time.Time) bool { return !p.Expires.IsZero() && !now.
 // bytes is about what the permit occupies: more than its token, when a long
 // subject is put into many patterns.
 func (p *Permit) bytes() int {
-	return 256 + len(p.Subject) + len(p.ID) + p.Topics.bytes() + p.Keys.bytes()
+	return 160 + len(p.Subject) + len(p.ID) + p.Topics.bytes() + p.Keys.bytes()
 }
 
 // Allow checks what a request names: every topic, and every key. It returns the

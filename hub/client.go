@@ -236,24 +236,6 @@ func (cs *clients) handedOver() int {
 	return cs.handed
 }
 
-// rushClients is how many clients in a row are a rush.
-const rushClients = 500
-
-// calm finds the moment when a rush of clients is over.
-type calm struct{ settled, last int }
-
-// tick is told once a second how many came since the beginning, and says whether
-// many came since it last said so, and few in the last second.
-func (c *calm) tick(came int) bool {
-	few := came-c.last < rushClients/10
-	c.last = came
-	if !few || came-c.settled < rushClients {
-		return false
-	}
-	c.settled = came
-	return true
-}
-
 // Clients returns how many clients are connected.
 func (h *Hub) Clients() int {
 	h.clients.mu.Lock()

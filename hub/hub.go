@@ -29,7 +29,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -381,7 +380,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	defer heartbeat.Stop()
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
-	var calm calm
+	tidy := newTidy()
 	for {
 		select {
 		case <-ctx.Done():
@@ -395,11 +394,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		case now := <-second.C:
 			h.clients.expire(orders.TimeOf(now))
 			h.sweep(now)
-			if calm.tick(h.clients.handedOver()) {
-				// What the requests of a rush of clients took is garbage now, and would
-				// stay with the process for minutes.
-				debug.FreeOSMemory()
-			}
+			tidy.tick(now, h.clients.handedOver())
 		}
 	}
 }

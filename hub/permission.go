@@ -10,10 +10,9 @@ import (
 // knows no tokens: whoever admits a client says when its permission ends, is
 // asked later whether it was withdrawn, and is told when the client is gone.
 //
-// Clients may share one: of permissions that are equal (==) a shard keeps one,
-// with the number of its clients. So it should be a pointer, the same for all
-// who came with the same token. Its methods must be safe for concurrent use, and
-// must neither block nor call the hub.
+// Clients may share one. It is kept for each client, so it should be a pointer,
+// the same for all who came with the same token. Its methods must be safe for
+// concurrent use, and must neither block nor call the hub.
 type Permission interface {
 	// Revoked says whether the permission was withdrawn. Hub.Recheck asks.
 	Revoked() bool

@@ -32,29 +32,28 @@ type shard struct {
 	load   int // clients; guarded by clients.mu
 
 	// owned by the loop
-	slab         slab
-	positions    places[position]
-	prefixes     places[owed]
-	rests        places[rest]
-	restBytes    int
-	restLimit    int
-	audiences    places[*audience]
-	byView       map[*view]int32
-	permissions  places[held]
-	byPermission map[Permission]int32
-	gathered     gathered
-	out          poll.Send
-	scratch      []byte
-	again        []ticket // busy
-	spare        []ticket // of again
-	now          orders.Time
-	nextSweep    orders.Time
-	draining     bool
-	cutAt        orders.Time // when those still here are cut off; 0: not yet
-	frames       int         // sent, not counted yet in the metrics
-	bytes        int         // likewise
-	quit         bool
-	overs        map[int32]func(CloseReason) // by slot; tests only
+	slab        slab
+	positions   places[position]
+	prefixes    places[owed]
+	rests       places[rest]
+	restBytes   int
+	restLimit   int
+	audiences   places[*audience]
+	byView      map[*view]int32
+	permissions places[Permission]
+	gathered    gathered
+	out         poll.Send
+	scratch     []byte
+	again       []ticket // busy
+	spare       []ticket // of again
+	now         orders.Time
+	nextSweep   orders.Time
+	draining    bool
+	cutAt       orders.Time // when those still here are cut off; 0: not yet
+	frames      int         // sent, not counted yet in the metrics
+	bytes       int         // likewise
+	quit        bool
+	overs       map[int32]func(CloseReason) // by slot; tests only
 
 	mail  mail
 	spent mail // what was taken from mail and is used again; owned by the loop
@@ -237,7 +236,7 @@ type shards struct{ all []*shard }
 // init makes the shards; start makes them work.
 func (ss *shards) init(h *Hub, n int) {
 	for i := range shardCount(n) {
-		s := &shard{hub: h, number: i, byView: map[*view]int32{}, byPermission: map[Permission]int32{}, overs: map[int32]func(CloseReason){}}
+		s := &shard{hub: h, number: i, byView: map[*view]int32{}, overs: map[int32]func(CloseReason){}}
 		s.slab.free = none
 		s.lap.init()
 		ss.all = append(ss.all, s)

@@ -1,0 +1,72 @@
+package hub
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// Memory is given back when there is enough of it, not while many come, and not
+// so often that it costs more than its share.
+func TestTidy(t *testing.T) {
+	const mib = 1 << 20
+	begin := time.Unix(1_000_000, 0)
+	var at time.Time
+	var heap, live, took int64
+	var done []int
+	td := &tidy{
+		heap: func() int64 { return heap },
+		free: func() { heap = live; at = at.Add(time.Duration(took)) },
+		now:  func() time.Time { return at },
+	}
+	came := 0
+	for second, step := range []struct {
+		heap, live, took int64
+		came             int
+	}{
+		{heap: 20 * mib, live: 20 * mib},
+		{heap: 20*mib + mib, live: 20 * mib}, // a sixteenth is more
+		{heap: 22 * mib, live: 20 * mib},     // done
+		{heap: 24 * mib, live: 20 * mib},     // too soon
+		11:                                   {heap: 24 * mib, live: 20 * mib, came: rushClients},
+		12:                                   {heap: 24 * mib, live: 20 * mib, took: int64(100 * time.Millisecond)}, // done, and takes long
+		24:                                   {heap: 30 * mib, live: 20 * mib},                                      // would be its time, had it not
+		33:                                   {heap: 15 * mib, live: 15 * mib},
+		34:                                   {heap: 16 * mib, live: 15 * mib}, // done: more than a mebibyte and a sixteenth above the least
+	} {
+		at = begin.Add(time.Duration(second) * time.Second)
+		if step.heap == 0 {
+			continue
+		}
+		heap, live, took = step.heap, step.live, step.took
+		came += step.came
+		td.tick(at, came)
+		if heap == live && step.heap != step.live {
+			done = append(done, second)
+		}
+	}
+	if fmt.Sprint(done) != "[2 12 34]" {
+		t.Errorf("done at %v", done)
+	}
+}
+
+// What is looked at is there, and counts garbage until it is given back.
+func TestTidyLooksAtTheHeap(t *testing.T) {
+	td := newTidy()
+	td.free()
+	before := td.heap()
+	if before <= 0 {
+		t.Fatalf("a heap of %d bytes", before)
+	}
+	garbage := make([]byte, 32<<20)
+	clear(garbage)
+	if grown := td.heap() - before; grown < 32<<20 {
+		t.Errorf("32 MiB more are %d", grown)
+	}
+	runtime.KeepAlive(garbage)
+	td.free()
+	if grown := td.heap() - before; grown > 16<<20 {
+		t.Errorf("%d bytes were not given back", grown)
+	}
+}
