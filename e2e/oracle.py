@@ -94,7 +94,7 @@ def compare(args):
         db.execute(f"ATTACH '{args.expected}' AS expected (READ_ONLY)")
         start_ms = db.execute("SELECT start_ms FROM expected.parameters").fetchone()[0]
         last_ms = db.execute("SELECT max(window_end) FROM expected.windows").fetchone()[0]
-        run(db, "compare.sql", start_ms=start_ms, until_ms=milliseconds(args.until) if args.until else last_ms,
+        run(db, "compare.sql", start_ms=start_ms, until_ms=milliseconds(args.until) if args.until else last_ms, shipped_again=args.shipped_again,
             **{f"seen_{topic}": str(args.seen / f"{topic}.ndjson") for topic in ("windows", "history", "trending", "shipments")})
         print(f"compared {count(db, 'windows_compared')} windows of {scopes(db, 'windows_compared')} scopes, "
               f"{count(db, 'history_compared')} minutes and {count(db, 'peaks_compared')} peaks of history, "
@@ -140,6 +140,7 @@ def main(argv):
     c.add_argument("--expected", required=True)
     c.add_argument("--seen", type=Path, required=True)
     c.add_argument("--until")
+    c.add_argument("--shipped-again", action="store_true")
     c.set_defaults(run=compare)
     args = parser.parse_args(argv)
     return args.run(args)

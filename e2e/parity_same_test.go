@@ -19,15 +19,15 @@ import (
 // differencesShown bounds what a failing comparison prints.
 const differencesShown = 10
 
-// same compares what two engines wrote, by figures and not by how often they
-// wrote them: every window at its last revision, every final trending list, and
+// same compares what two engines wrote to topics, by figures and not by how
+// often they wrote them: every window at its last revision, every final trending list, and
 // of shipments the orders in all batches of a scope. Records of windows that
 // end after until are left out, as are early records and emitted_at. It logs
 // how many were compared.
-func same(t *testing.T, ofGo, ofFlink string, until orders.Time, atLeast int) {
+func same(t *testing.T, ofGo, ofFlink string, until orders.Time, atLeast int, topics ...string) {
 	t.Helper()
 	compared := 0
-	for _, topic := range []string{feed.TopicWindows, feed.TopicTrending, feed.TopicShipments} {
+	for _, topic := range topics {
 		a, b := figuresOf(t, ofGo, topic, until), figuresOf(t, ofFlink, topic, until)
 		n := differ(t, topic, a, b)
 		if topic == feed.TopicWindows {
@@ -103,6 +103,8 @@ func figuresOf(t *testing.T, dir, topic string, until orders.Time) map[string]st
 		case topic == feed.TopicShipments:
 			shipped[v.Scope] += v.Of
 		case v.WindowEnd > until || !v.Final || v.Revision < revisions[key]:
+		case topic == feed.TopicTrending && figures[key] != "":
+			t.Errorf("trending %s: there are two final lists", key)
 		default:
 			revisions[key] = v.Revision
 			figures[key] = string(unequal.ReplaceAll(bytes.TrimSuffix(lines.Bytes(), []byte("}")), nil))

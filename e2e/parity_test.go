@@ -30,6 +30,12 @@ const (
 	// those of one shop only, so that all other partitions fall silent.
 	slice     = 24_000
 	everyShop = 15_000
+	// stretch is how many orders in a row are compressed in one way.
+	stretch = 1000
+	// manyPartitions are more than there are tasks, and some of them stay empty.
+	manyPartitions = 64
+	// stall is for how long the broker answers nobody.
+	stall = 2 * time.Second
 )
 
 // TestParity runs the Go aggregator and the Flink job over the same orders on
@@ -48,20 +54,18 @@ func TestParity(t *testing.T) {
 	})
 }
 
-// parityOfPurchases: real purchases on four partitions, of which three end long
-// before the fourth, arriving out of order within the disorder.
+// parityOfPurchases: real purchases on many partitions, of which all but one end
+// long before that one, arriving out of order within the disorder, in batches
+// compressed in each way that Kafka knows. Meanwhile the broker stalls.
 func parityOfPurchases(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), parityLimit)
 	defer cancel()
-	log := kafkatest.Start(t)
-	makeTopics(ctx, t, log, partitions)
+	cluster := kafkatest.StartCluster(t, 1)
+	log := cluster.Config()
+	makeTopics(ctx, t, log, manyPartitions)
 	in := prepareSlice(t)
-	send(ctx, t, log, func(produce func(key, value []byte)) {
-		in.each(t, &journey.Shuffle{Within: disorder, Seed: 7}, func(o *orders.Order) {
-			produce([]byte(o.Shop), orders.AppendJSON(nil, o))
-		})
-	})
-	ofGo, ofFlink := runBoth(ctx, t, log, in.lastWindow, "--total-since", replayStart, "--disorder", disorder.String(),
+	in.sendCompressed(ctx, t, log)
+	ofGo, ofFlink := runBoth(ctx, t, cluster, in.lastWindow, "--total-since", replayStart, "--disorder", disorder.String(),
 		"--classification", "file://"+in.classification)
 	expected := in.expect(t)
 	agree(t, expected, ofGo)
@@ -69,17 +73,52 @@ func parityOfPurchases(t *testing.T) {
 	if code, out := oracle(t, "compare", "--expected", expected, "--seen", plantCent(t, ofFlink)); code != 1 {
 		t.Errorf("a planted cent went unnoticed: exit code %d, %s", code, out)
 	}
-	same(t, ofGo, ofFlink, in.lastWindow, minWindows)
+	same(t, ofGo, ofFlink, in.lastWindow, minWindows, feed.TopicWindows, feed.TopicTrending, feed.TopicShipments)
+}
+
+// sendCompressed sends the chosen orders in stretches, each compressed in another
+// way.
+func (in sliceInputs) sendCompressed(ctx context.Context, t *testing.T, c kafka.Config) {
+	t.Helper()
+	var records []kafka.Record
+	n := 0
+	flush := func() {
+		codec := kafkatest.Codecs[n%len(kafkatest.Codecs)]
+		if err := kafkatest.SendCompressed(ctx, c, feed.TopicOrders, codec, records); err != nil {
+			t.Fatal(err)
+		}
+		records = records[:0]
+		n++
+	}
+	in.each(t, &journey.Shuffle{Within: disorder, Seed: 7}, func(o *orders.Order) {
+		records = append(records, kafka.Record{Key: []byte(o.Shop), Value: orders.AppendJSON(nil, o)})
+		if len(records) == stretch {
+			flush()
+		}
+	})
+	flush()
 }
 
 // runBoth runs both engines with the same flags until the windows of both have
-// reached last, and returns where the readings of their outputs lie.
-func runBoth(ctx context.Context, t *testing.T, c kafka.Config, last orders.Time, flags ...string) (ofGo, ofFlink string) {
+// reached last, and returns where the readings of their outputs lie. Once both
+// have written something, the broker stalls.
+func runBoth(ctx context.Context, t *testing.T, cluster *kafkatest.Cluster, last orders.Time, flags ...string) (ofGo, ofFlink string) {
 	t.Helper()
+	c := cluster.Config()
 	inGo, inFlink := follow(t, c, ""), follow(t, c, flinkPrefix)
 	flags = append([]string{"--kafka", c.Brokers[0]}, flags...)
 	flink := startFlink(t, t.TempDir(), flags...)
 	start(t, append([]string{"aggregate"}, flags...)...)
+	inGo.awaitWindow(ctx, t, 1)
+	inFlink.awaitWindowOf(ctx, t, 1, flink)
+	broker := cluster.Nodes()[0]
+	if err := broker.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(stall)
+	if err := broker.Thaw(); err != nil {
+		t.Fatal(err)
+	}
 	inGo.awaitWindow(ctx, t, last)
 	t.Logf("the Go aggregator has reached %s", last)
 	inFlink.awaitWindowOf(ctx, t, last, flink)
@@ -146,24 +185,6 @@ func (r *reading) awaitWindowOf(ctx context.Context, t *testing.T, end orders.Ti
 		}
 	}()
 	r.awaitWindow(alive, t, end)
-}
-
-// send hands a producer to fill and waits until all of it is in Kafka.
-func send(ctx context.Context, t *testing.T, c kafka.Config, fill func(produce func(key, value []byte))) {
-	t.Helper()
-	p, err := kafka.NewProducer(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	fill(func(key, value []byte) {
-		if err := p.Produce(ctx, kafka.Record{Topic: feed.TopicOrders, Key: key, Value: value}); err != nil {
-			t.Fatal(err)
-		}
-	})
-	if err := p.Flush(ctx); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // sliceInputs are a part of the purchases.

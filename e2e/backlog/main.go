@@ -49,10 +49,12 @@ type settings struct {
 	rate    int64 // orders a second of the present; 0: drain a backlog
 	seconds int64
 	flink   string
-	stall   time.Duration
-	plant   bool
-	profile string
-	flags   []string // more of livemap aggregate
+	// flinkOrders is how many orders Flink drains at most.
+	flinkOrders int64
+	stall       time.Duration
+	plant       bool
+	profile     string
+	flags       []string // more of livemap aggregate
 }
 
 func run(ctx context.Context, args []string) error {
@@ -71,6 +73,7 @@ func run(ctx context.Context, args []string) error {
 	f.Int64Var(&s.rate, "latency", 0, "measure no backlog but how soon so many orders a second show in metrics")
 	f.Int64Var(&s.seconds, "seconds", 30, "how long, with -latency")
 	f.StringVar(&s.flink, "flink", "", "flink/bench, to drain the same backlog with Flink too")
+	f.Int64Var(&s.flinkOrders, "flink-orders", 8_000_000, "how many of the orders Flink drains at most")
 	f.StringVar(&s.profile, "profile", "", "write a CPU profile of the program's first seconds to this file")
 	if err := f.Parse(args); err != nil {
 		return err
@@ -87,7 +90,7 @@ func run(ctx context.Context, args []string) error {
 		if s.rate > 0 {
 			return s.latency(ctx, b.cluster, b.program)
 		}
-		return s.measure(ctx, b.cluster, b.program, b.expected)
+		return s.measure(ctx, b)
 	})
 }
 
@@ -128,17 +131,17 @@ func (s settings) prepare(ctx context.Context, do func(*backlog) error) error {
 }
 
 // measure drains the backlog and prints what there is to say.
-func (s settings) measure(ctx context.Context, cluster *kafkatest.Cluster, program string, expected *expected) error {
+func (s settings) measure(ctx context.Context, b *backlog) error {
 	if s.plant {
-		expected.plant()
+		b.expected.plant()
 	}
 	var list []result
 	for i := range s.runs {
-		r, err := s.drain(ctx, cluster, program)
+		r, err := s.drain(ctx, b.cluster, b.program)
 		if err != nil {
 			return err
 		}
-		r.parity, err = s.check(ctx, cluster.Config(), feed.TopicWindows, s.lastWindow(), expected)
+		r.parity, err = s.check(ctx, b.cluster.Config(), feed.TopicWindows, s.lastWindow(), b.expected)
 		if err != nil {
 			return err
 		}
@@ -156,11 +159,12 @@ func (s settings) measure(ctx context.Context, cluster *kafkatest.Cluster, progr
 	}
 	flink := "flink_orders_per_s=- flink_orders_per_cpu_s=- ratio=-" // it was not asked
 	if s.flink != "" {
-		f, err := s.drainByFlink(ctx, cluster, expected)
+		f, ratio, err := s.besideFlink(ctx, b, m)
 		if err != nil {
 			return err
 		}
-		flink = fmt.Sprintf("flink_orders_per_s=%.0f flink_orders_per_cpu_s=%.0f ratio=%.1f", f.perSecond, f.perCPUSecond, float64(s.Orders)/m.cpu/f.perCPUSecond)
+		slog.Info("drained by Flink", "orders_per_s", int(f.perSecond), "cpu_s_per_million", 1e6/f.perCPUSecond, "compared", f.parity.compared, "parity", f.parity.verdict())
+		flink = fmt.Sprintf("flink_orders_per_s=%.0f flink_orders_per_cpu_s=%.0f ratio=%.1f", f.perSecond, f.perCPUSecond, ratio)
 		if f.parity.wrong != nil {
 			verdict = f.parity
 		}

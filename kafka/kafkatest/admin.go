@@ -78,6 +78,22 @@ func (a *Admin) Ends(ctx context.Context, topic string) (map[int32]int64, error)
 	return at, nil
 }
 
+// Uncommitted returns how many offsets at the end of a partition belong to
+// transactions that are still open, or come after one of these.
+func (a *Admin) Uncommitted(ctx context.Context, topic string, partition int32) (int64, error) {
+	committed, err := a.adm.ListCommittedOffsets(ctx, topic)
+	if err != nil {
+		return 0, fmt.Errorf("committed end of %s: %w", topic, err)
+	}
+	written, err := a.adm.ListEndOffsets(ctx, topic)
+	if err != nil {
+		return 0, fmt.Errorf("end of %s: %w", topic, err)
+	}
+	from, _ := committed.Lookup(topic, partition)
+	to, _ := written.Lookup(topic, partition)
+	return to.Offset - from.Offset, errors.Join(from.Err, to.Err)
+}
+
 // AddPartitions adds n partitions to a topic.
 func (a *Admin) AddPartitions(ctx context.Context, topic string, n int) error {
 	answer, err := a.adm.CreatePartitions(ctx, n, topic)

@@ -12,7 +12,7 @@ import java.util.List;
  */
 public final class Aggregator {
     /** Of the bytes that {@link #write} makes; another version is refused. */
-    private static final int VERSION = 1;
+    private static final int VERSION = 2;
 
     private final Settings settings;
     private final Scopes scopes = new Scopes();
@@ -174,7 +174,7 @@ public final class Aggregator {
     public static Aggregator read(Settings settings, DataInput in) throws IOException {
         int version = in.readInt();
         if (version != VERSION) {
-            throw new IOException("state of version " + version + ", this job reads " + VERSION + ": run the job that wrote it");
+            throw new IOException("state of version " + version + ", this job reads " + VERSION + ": run the job that wrote it, or start without the checkpoint to begin all figures anew");
         }
         Aggregator a = new Aggregator(settings);
         String written = in.readUTF();

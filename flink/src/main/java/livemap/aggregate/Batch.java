@@ -4,9 +4,7 @@ import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 
 /** What one scope accepted since the last flush: one record of shipments. */
 final class Batch {
@@ -18,16 +16,18 @@ final class Batch {
     /** One order as the page lists it. */
     record Latest(long at, String product, long amount, String currency, String from, String to) {}
 
+    private record Arc(long arc, long n) {}
+
     long of;
     private long at; // highest event time
-    private final Map<Long, Long> arcs = new HashMap<>();
+    private final Counts arcs = new Counts();
     private final List<Latest> latest = new ArrayList<>(); // newest first
 
     void add(Entry e) {
         at = of == 0 ? e.at : Math.max(at, e.at);
         of++;
-        if (arcs.size() < MAX_ARC_CELLS || arcs.containsKey(e.arc)) {
-            arcs.merge(e.arc, 1L, Long::sum);
+        if (arcs.size() < MAX_ARC_CELLS || arcs.get(e.arc) > 0) {
+            arcs.add(e.arc, 1);
         }
         int n = latest.size();
         if (n == MAX_LATEST && e.at < latest.get(n - 1).at()) {
@@ -45,15 +45,16 @@ final class Batch {
 
     /** The record, within its most bytes: arcs go from the end, and then latest orders, until it fits. The batch is then empty. */
     String take(String scope, Classification classification, long now) {
-        List<Map.Entry<Long, Long>> list = new ArrayList<>(arcs.entrySet());
-        list.sort((x, y) -> x.getValue().equals(y.getValue()) ? Long.compareUnsigned(x.getKey(), y.getKey()) : Long.compare(y.getValue(), x.getValue()));
+        List<Arc> list = new ArrayList<>(arcs.size());
+        arcs.forEach((arc, n) -> list.add(new Arc(arc, n)));
+        list.sort((x, y) -> x.n() == y.n() ? Long.compareUnsigned(x.arc(), y.arc()) : Long.compare(y.n(), x.n()));
         int arcCount = Math.min(list.size(), MAX_ARCS), latestCount = latest.size();
         while (true) {
             StringBuilder a = new StringBuilder(), l = new StringBuilder();
             long shown = 0;
             for (int i = 0; i < arcCount; i++) {
-                shown += list.get(i).getValue();
-                Json.arc(i == 0 ? a : a.append(','), list.get(i).getKey(), list.get(i).getValue());
+                shown += list.get(i).n();
+                Json.arc(i == 0 ? a : a.append(','), list.get(i).arc(), list.get(i).n());
             }
             for (int i = 0; i < latestCount; i++) {
                 Latest order = latest.get(i);
@@ -79,11 +80,7 @@ final class Batch {
     void write(DataOutput out) throws IOException {
         out.writeLong(of);
         out.writeLong(at);
-        out.writeInt(arcs.size());
-        for (Map.Entry<Long, Long> arc : arcs.entrySet()) {
-            out.writeLong(arc.getKey());
-            out.writeLong(arc.getValue());
-        }
+        arcs.write(out);
         out.writeInt(latest.size());
         for (Latest l : latest) {
             out.writeLong(l.at());
@@ -99,7 +96,7 @@ final class Batch {
         of = in.readLong();
         at = in.readLong();
         for (int n = in.readInt(); n > 0; n--) {
-            arcs.put(in.readLong(), in.readLong());
+            arcs.add(in.readLong(), in.readLong());
         }
         for (int n = in.readInt(); n > 0; n--) {
             latest.add(new Latest(in.readLong(), in.readUTF(), in.readLong(), in.readUTF(), in.readUTF(), in.readUTF()));

@@ -1,12 +1,9 @@
 package livemap.aggregate;
 
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
-import java.io.DataInputStream;
-import java.io.DataOutputStream;
-import java.io.IOException;
-import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import livemap.orders.Bytes;
 import livemap.orders.GoNumbers;
+import livemap.orders.Interner;
 import livemap.orders.Order;
 
 /**
@@ -73,59 +70,46 @@ public final class Entry {
         return (double) ((arc >>> 48 - 16 * n & 0xFFFF) - 0x4000) / CELLS_PER_DEGREE;
     }
 
-    public byte[] encode() {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream(192);
-        try {
-            DataOutputStream out = new DataOutputStream(bytes);
-            out.writeInt(partition);
-            for (long v : new long[] {offset, at, idHash, shopperHash}) {
-                out.writeLong(v);
-            }
-            out.writeShort(country);
-            for (long v : new long[] {sales, distanceM, carbonG, arc, amount}) {
-                out.writeLong(v);
-            }
-            out.writeUTF(currency);
-            out.writeUTF(fromCity);
-            out.writeUTF(toCity);
-            out.writeShort(products.length);
-            for (int i = 0; i < products.length; i++) {
-                out.writeUTF(products[i]);
-                out.writeInt((int) units[i]);
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException(e); // not from memory
+    /** Writes the entry. */
+    public void encode(Bytes out) {
+        out.writeInt(partition).writeLong(offset).writeLong(at).writeLong(idHash).writeLong(shopperHash).writeShort(country);
+        out.writeLong(sales).writeLong(distanceM).writeLong(carbonG).writeLong(arc).writeLong(amount);
+        out.writeText(currency).writeText(fromCity).writeText(toCity);
+        out.writeShort(products.length);
+        for (int i = 0; i < products.length; i++) {
+            out.writeText(products[i]).writeInt((int) units[i]);
         }
-        return bytes.toByteArray();
     }
 
-    public static Entry decode(byte[] b, int from) {
-        try {
-            DataInputStream in = new DataInputStream(new ByteArrayInputStream(b, from, b.length - from));
-            Entry e = new Entry();
-            e.partition = in.readInt();
-            e.offset = in.readLong();
-            e.at = in.readLong();
-            e.idHash = in.readLong();
-            e.shopperHash = in.readLong();
-            e.country = in.readShort();
-            e.sales = in.readLong();
-            e.distanceM = in.readLong();
-            e.carbonG = in.readLong();
-            e.arc = in.readLong();
-            e.amount = in.readLong();
-            e.currency = in.readUTF();
-            e.fromCity = in.readUTF();
-            e.toCity = in.readUTF();
-            e.products = new String[in.readUnsignedShort()];
-            e.units = new long[e.products.length];
-            for (int i = 0; i < e.products.length; i++) {
-                e.products[i] = in.readUTF();
-                e.units[i] = in.readInt();
-            }
-            return e;
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+    /** Reads what encode wrote. */
+    public static Entry decode(ByteBuffer in, Interner texts) {
+        Entry e = new Entry();
+        e.partition = in.getInt();
+        e.offset = in.getLong();
+        e.at = in.getLong();
+        e.idHash = in.getLong();
+        e.shopperHash = in.getLong();
+        e.country = in.getShort();
+        e.sales = in.getLong();
+        e.distanceM = in.getLong();
+        e.carbonG = in.getLong();
+        e.arc = in.getLong();
+        e.amount = in.getLong();
+        e.currency = text(in, texts);
+        e.fromCity = text(in, texts);
+        e.toCity = text(in, texts);
+        e.products = new String[in.getShort()];
+        e.units = new long[e.products.length];
+        for (int i = 0; i < e.products.length; i++) {
+            e.products[i] = text(in, texts);
+            e.units[i] = in.getInt();
         }
+        return e;
+    }
+
+    private static String text(ByteBuffer in, Interner texts) {
+        int n = Short.toUnsignedInt(in.getShort()), from = in.position();
+        in.position(from + n);
+        return texts.text(in.array(), in.arrayOffset() + from, in.arrayOffset() + from + n);
     }
 }

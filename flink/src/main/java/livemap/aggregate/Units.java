@@ -19,8 +19,8 @@ final class Units {
     private static final int MAX_MINUTE_CELLS = 1 << 17;
 
     private final int limit; // cells in all minutes; units beyond are left out and counted
-    private final TreeMap<Long, Map<Long, Long>> minutes = new TreeMap<>(); // by start: product and scope to units
-    private Map<Long, Long> hour = new HashMap<>();
+    private final TreeMap<Long, Counts> minutes = new TreeMap<>(); // by start: product and scope to units
+    private final Counts hour = new Counts();
     private final Map<String, Integer> ids = new HashMap<>();
     private final Map<Integer, String> names = new HashMap<>();
     private int lastId;
@@ -46,9 +46,9 @@ final class Units {
         if (closed != Times.NONE && minute < closed - HOUR) {
             return; // no coming evaluation looks back so far
         }
-        Map<Long, Long> bucket = minutes.get(minute);
+        Counts bucket = minutes.get(minute);
         Integer id = ids.get(product);
-        boolean known = id != null && bucket != null && bucket.containsKey((long) id << 16 | country);
+        boolean known = id != null && bucket != null && bucket.get((long) id << 16 | country) != 0;
         if (!known && (cells + 2 > limit || bucket != null && bucket.size() + 2 > MAX_MINUTE_CELLS)) {
             leftOut += n;
             return;
@@ -59,19 +59,19 @@ final class Units {
             names.put(id, product);
         }
         if (bucket == null) {
-            bucket = new HashMap<>();
+            bucket = new Counts();
             minutes.put(minute, bucket);
         }
         count(bucket, minute, (long) id << 16 | Scopes.WORLD, n);
         count(bucket, minute, (long) id << 16 | country, n);
     }
 
-    private void count(Map<Long, Long> bucket, long minute, long key, long n) {
-        if (bucket.merge(key, n, Long::sum) == n) {
+    private void count(Counts bucket, long minute, long key, long n) {
+        if (bucket.add(key, n) == n) {
             cells++;
         }
         if (minute < closed) {
-            hour.merge(key, n, Long::sum);
+            hour.add(key, n);
         }
     }
 
@@ -94,17 +94,17 @@ final class Units {
         long from = closed == Times.NONE ? end - HOUR : closed;
         closed = end;
         if (from < end) {
-            for (Map<Long, Long> bucket : minutes.subMap(from, end).values()) {
-                bucket.forEach((key, n) -> hour.merge(key, n, Long::sum));
+            for (Counts bucket : minutes.subMap(from, end).values()) {
+                bucket.forEach((key, n) -> hour.add(key, n));
             }
         }
-        SortedMap<Long, Map<Long, Long>> gone = minutes.headMap(end - HOUR);
+        SortedMap<Long, Counts> gone = minutes.headMap(end - HOUR);
         if (gone.isEmpty()) {
             return;
         }
-        for (Map<Long, Long> bucket : gone.values()) {
+        for (Counts bucket : gone.values()) {
             cells -= bucket.size();
-            bucket.forEach((key, n) -> hour.computeIfPresent(key, (k, sum) -> sum - n > 0 ? (Long) (sum - n) : null));
+            bucket.forEach((key, n) -> hour.add(key, -Math.min(n, hour.get(key))));
         }
         gone.clear();
         forget();
@@ -113,18 +113,18 @@ final class Units {
     /** Frees the numbers of products that are in no minute any more. */
     private void forget() {
         Set<Integer> used = new HashSet<>();
-        for (Map<Long, Long> bucket : minutes.values()) {
-            bucket.keySet().forEach(key -> used.add((int) (key >>> 16)));
+        for (Counts bucket : minutes.values()) {
+            bucket.forEach((key, n) -> used.add((int) (key >>> 16)));
         }
         names.keySet().retainAll(used);
         ids.values().retainAll(used);
     }
 
     /** The units of every key in the minutes from from to before to. */
-    Map<Long, Long> sums(long from, long to) {
-        Map<Long, Long> sums = new HashMap<>();
-        for (Map<Long, Long> bucket : minutes.subMap(from, to).values()) {
-            bucket.forEach((key, n) -> sums.merge(key, n, Long::sum));
+    Counts sums(long from, long to) {
+        Counts sums = new Counts();
+        for (Counts bucket : minutes.subMap(from, to).values()) {
+            bucket.forEach(sums::add);
         }
         return sums;
     }
@@ -134,13 +134,13 @@ final class Units {
         if (closed == Times.NONE || end - closed >= HOUR) {
             return sum(key, end - HOUR, end);
         }
-        return hour.getOrDefault(key, 0L) + sum(key, closed, end) - sum(key, closed - HOUR, end - HOUR);
+        return hour.get(key) + sum(key, closed, end) - sum(key, closed - HOUR, end - HOUR);
     }
 
     private long sum(long key, long from, long to) {
         long n = 0;
-        for (Map<Long, Long> bucket : minutes.subMap(from, to).values()) {
-            n += bucket.getOrDefault(key, 0L);
+        for (Counts bucket : minutes.subMap(from, to).values()) {
+            n += bucket.get(key);
         }
         return n;
     }
@@ -155,13 +155,9 @@ final class Units {
             out.writeUTF(name.getValue());
         }
         out.writeInt(minutes.size());
-        for (Map.Entry<Long, Map<Long, Long>> minute : minutes.entrySet()) {
+        for (Map.Entry<Long, Counts> minute : minutes.entrySet()) {
             out.writeLong(minute.getKey());
-            out.writeInt(minute.getValue().size());
-            for (Map.Entry<Long, Long> cell : minute.getValue().entrySet()) {
-                out.writeLong(cell.getKey());
-                out.writeLong(cell.getValue());
-            }
+            minute.getValue().write(out);
         }
     }
 
@@ -178,7 +174,7 @@ final class Units {
         closed = was;
         for (int n = in.readInt(); n > 0; n--) {
             long minute = in.readLong();
-            Map<Long, Long> bucket = new HashMap<>();
+            Counts bucket = new Counts();
             minutes.put(minute, bucket);
             for (int k = in.readInt(); k > 0; k--) {
                 count(bucket, minute, in.readLong(), in.readLong());

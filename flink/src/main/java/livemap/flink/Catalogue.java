@@ -20,7 +20,8 @@ import org.slf4j.LoggerFactory;
  */
 final class Catalogue implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Catalogue.class);
-    private static final long LOOK_EVERY = 2000; // milliseconds
+    /** How often files are looked at, in milliseconds. */
+    static final long LOOK_EVERY = 2000;
     private static final int MAX_FILES = 1000;
     private static final int MAX_ROWS = 4_000_000;
     private static final long MAX_FILE_BYTES = 1 << 30;
@@ -29,9 +30,13 @@ final class Catalogue implements AutoCloseable {
     private final Thread thread;
     private String version = ""; // of the files in force or refused: names, sizes, times
     private volatile Classification current = Classification.NONE;
+    private volatile int refused; // states of the files that could not be used
     private volatile boolean closed;
 
-    private Catalogue(String address) {
+    private final long lookEvery;
+
+    private Catalogue(String address, long lookEvery) {
+        this.lookEvery = lookEvery;
         path = address.isEmpty() ? null : new Path(address);
         thread = new Thread(this::run, "livemap-classification");
         thread.setDaemon(true);
@@ -39,8 +44,8 @@ final class Catalogue implements AutoCloseable {
     }
 
     /** Reads the classification for the first time, which must succeed, and begins to watch it. */
-    static Catalogue open(String address) throws IOException {
-        Catalogue c = new Catalogue(address);
+    static Catalogue open(String address, long lookEvery) throws IOException {
+        Catalogue c = new Catalogue(address, lookEvery);
         if (c.path != null) {
             List<FileStatus> files = c.files();
             try {
@@ -58,6 +63,11 @@ final class Catalogue implements AutoCloseable {
         return current;
     }
 
+    /** How often files had changed and could not be used. */
+    int refused() {
+        return refused;
+    }
+
     @Override
     public void close() throws InterruptedException {
         closed = true;
@@ -68,7 +78,7 @@ final class Catalogue implements AutoCloseable {
     private void run() {
         while (!closed) {
             try {
-                Thread.sleep(LOOK_EVERY);
+                Thread.sleep(lookEvery);
                 refresh();
             } catch (InterruptedException e) {
                 return;
@@ -88,7 +98,8 @@ final class Catalogue implements AutoCloseable {
             current = next;
             LOG.info("classification taken over from {}: {} products", path, next.size());
         } catch (IOException | RuntimeException e) {
-            if (!seen.equals(version) || seen.isEmpty()) { // say it once for each state of the files
+            if (!seen.equals(version)) { // say it once for each state of the files
+                refused++;
                 LOG.warn("classification {} cannot be used; the one before stays in force: {}", path, e.getMessage());
             }
         }
@@ -120,7 +131,8 @@ final class Catalogue implements AutoCloseable {
 
     /** Reads files in the order of their names; where two classify the same product from the same time, the later counts. */
     private Classification read(List<FileStatus> files) throws IOException {
-        List<Classification.Row> rows = new ArrayList<>();
+        Classification.Builder rows = new Classification.Builder();
+        long read = 0;
         for (FileStatus f : files) {
             if (f.getLen() > MAX_FILE_BYTES) {
                 throw new IOException(f.getPath() + " has " + f.getLen() + " bytes, at most " + MAX_FILE_BYTES + " are read");
@@ -130,7 +142,7 @@ final class Catalogue implements AutoCloseable {
                 bytes = in.readAllBytes();
             }
             try {
-                ParquetRows.read(bytes, MAX_ROWS - rows.size(), rows);
+                read += ParquetRows.read(bytes, MAX_ROWS - read, rows);
             } catch (RuntimeException e) {
                 throw new IOException(f.getPath() + ": " + e.getMessage(), e);
             }
@@ -138,6 +150,6 @@ final class Catalogue implements AutoCloseable {
         if (!describe(files()).equals(describe(files))) {
             throw new IOException("files changed while they were read");
         }
-        return new Classification(rows);
+        return rows.build();
     }
 }

@@ -1,14 +1,9 @@
 package livemap.flink;
 
-import java.nio.charset.StandardCharsets;
-import java.time.Instant;
-import java.util.Arrays;
-import java.util.HashMap;
-import java.util.Map;
+import java.nio.ByteBuffer;
 import livemap.aggregate.Output;
 import livemap.aggregate.Settings;
 import livemap.aggregate.Verdict;
-import livemap.orders.Utf8;
 import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.runtime.execution.SuppressRestartsException;
 import org.apache.flink.table.annotation.ArgumentHint;
@@ -34,10 +29,6 @@ public final class Figures extends ProcessTableFunction<Row> {
     private static final Logger LOG = LoggerFactory.getLogger(Figures.class);
     private static final long TELL_FROM = 2000; // milliseconds behind that are worth a line
 
-    private static final int MAX_DEAD_BYTES = 64 << 10; // of a dead record's value, and of its key
-    private static final int MAX_DETAIL_BYTES = 512;
-    private static final int MAX_LATE_BYTES = 64 << 10; // of a late record's key, and of all its headers
-
     private transient Settings settings;
     private transient Keeper keeper;
     private transient Catalogue catalogue;
@@ -51,7 +42,7 @@ public final class Figures extends ProcessTableFunction<Row> {
         JobSettings job = JobSettings.of(context);
         settings = job.aggregate();
         try {
-            catalogue = Catalogue.open(job.get("classification"));
+            catalogue = Catalogue.open(job.get("classification"), Catalogue.LOOK_EVERY);
         } catch (Exception e) {
             throw new SuppressRestartsException(e); // trying again would not help
         }
@@ -61,6 +52,7 @@ public final class Figures extends ProcessTableFunction<Row> {
             group.gauge("orders_" + v.name().toLowerCase(java.util.Locale.ROOT), () -> keeper == null ? 0L : keeper.aggregator().count(v));
         }
         group.gauge("orders_dead", () -> dead);
+        group.gauge("classification_refused", () -> catalogue.refused());
         group.gauge("units_left_out", () -> keeper == null ? 0L : keeper.aggregator().unitsLeftOut());
     }
 
@@ -78,26 +70,30 @@ public final class Figures extends ProcessTableFunction<Row> {
             @StateHint(type = @DataTypeHint("ARRAY<BYTES>"), ttl = "0") ListView<byte[]> journal,
             @StateHint(type = @DataTypeHint("MAP<INT, BYTES>"), ttl = "0") MapView<Integer, byte[]> snapshot,
             @ArgumentHint(value = ArgumentTrait.SET_SEMANTIC_TABLE, type = @DataTypeHint(
-                    "ROW<shard INT, entry BYTES, k BYTES, v BYTES, ts TIMESTAMP_LTZ(3), h MAP<STRING, BYTES>>")) Row input) throws Exception {
+                    "ROW<shard INT, entries BYTES, records BYTES>")) Row input) throws Exception {
         if (keeper == null) {
             begin(journal, snapshot);
         }
-        byte[] entry = input.getFieldAs(1);
-        if (entry == null) {
+        byte[] entries = input.getFieldAs(1);
+        if (entries == null) {
             tick(journal, snapshot);
             return;
         }
-        handled++;
         if (behindSince == 0) {
             behindSince = System.currentTimeMillis();
         }
-        if (entry[0] == Decode.DEAD) {
-            Decode.Dead d = Decode.Dead.read(entry);
-            keeper.dead(d.partition(), d.offset(), journal);
-            dead++;
-            collectDead(d, input);
-        } else if (keeper.order(entry, journal) == Verdict.LATE) {
-            collectLate(input);
+        ByteBuffer batch = keeper.batch(entries, journal), records = ByteBuffer.wrap(input.<byte[]>getFieldAs(2));
+        while (batch.hasRemaining()) {
+            Verdict v = keeper.next(batch);
+            handled++;
+            if (v == null) {
+                dead++;
+                collect(Kept.read(records, "orders.dead"));
+            } else if (v == Verdict.LATE) {
+                collect(Kept.read(records, "orders.late"));
+            } else {
+                Kept.skip(records);
+            }
         }
     }
 
@@ -116,7 +112,7 @@ public final class Figures extends ProcessTableFunction<Row> {
         boolean[] caughtUp = heads.caughtUp(keeper.next());
         tell(caughtUp);
         for (Output o : keeper.tick(System.currentTimeMillis(), caughtUp, catalogue.current(), journal, snapshot)) {
-            collect(Row.of(o.topic(), o.key().getBytes(StandardCharsets.UTF_8), o.value().getBytes(StandardCharsets.UTF_8), null, null));
+            collect(Row.of(o.topic(), Kept.utf8(o.key()), Kept.utf8(o.value()), null, null));
         }
     }
 
@@ -132,44 +128,5 @@ public final class Figures extends ProcessTableFunction<Row> {
             LOG.info("caught up after {} ms: {} records since the start", took, handled);
         }
         behindSince = 0;
-    }
-
-    /** Keeps a dead record as Go's kafka.DeadRecord does. */
-    private void collectDead(Decode.Dead d, Row input) {
-        byte[] value = input.getFieldAs(3);
-        Map<String, byte[]> headers = new HashMap<>();
-        headers.put("reason", bytes(d.reason()));
-        headers.put("detail", bytes(Utf8.cut(d.detail(), MAX_DETAIL_BYTES)));
-        headers.put("topic", bytes("orders"));
-        headers.put("partition", bytes(Integer.toString(d.partition())));
-        headers.put("offset", bytes(Long.toString(d.offset())));
-        if (value != null && value.length > MAX_DEAD_BYTES) {
-            value = Arrays.copyOf(value, MAX_DEAD_BYTES);
-            headers.put("truncated", bytes("true"));
-        }
-        collect(Row.of("orders.dead", cut(input.getFieldAs(2), MAX_DEAD_BYTES), value, input.<Instant>getFieldAs(4), headers));
-    }
-
-    /** Keeps a late order as it was, but for what of its key and headers is too large. */
-    private void collectLate(Row input) {
-        Map<String, byte[]> headers = new HashMap<>();
-        int room = MAX_LATE_BYTES;
-        Map<String, byte[]> given = input.getFieldAs(5);
-        for (Map.Entry<String, byte[]> h : given == null ? Map.<String, byte[]>of().entrySet() : given.entrySet()) {
-            room -= h.getKey().length() + (h.getValue() == null ? 0 : h.getValue().length);
-            if (room < 0) {
-                break;
-            }
-            headers.put(h.getKey(), h.getValue());
-        }
-        collect(Row.of("orders.late", cut(input.getFieldAs(2), MAX_LATE_BYTES), input.getFieldAs(3), input.<Instant>getFieldAs(4), headers));
-    }
-
-    private static byte[] cut(byte[] b, int most) {
-        return b == null || b.length <= most ? b : Arrays.copyOf(b, most);
-    }
-
-    private static byte[] bytes(String s) {
-        return s.getBytes(StandardCharsets.UTF_8);
     }
 }

@@ -18,9 +18,12 @@ import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.connector.datagen.source.DataGeneratorSource;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.table.api.Schema;
 import org.apache.flink.table.api.StatementSet;
+import org.apache.flink.table.api.Table;
 import org.apache.flink.table.api.TableResult;
 import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
+import org.apache.flink.table.data.RowData;
 
 /**
  * Runs the job: makes the topics that are missing, fills in job.sql, and waits for the end unless it is told
@@ -71,30 +74,46 @@ public final class Job {
         StreamExecutionEnvironment env = conf.contains(DeploymentOptions.TARGET)
                 ? new StreamExecutionEnvironment(conf) // handed over to a cluster
                 : StreamExecutionEnvironment.getExecutionEnvironment(conf);
-        TableResult result = submit(env, settings);
+        TableResult result = begin(env, settings, conf.getString("execution.state-recovery.path", ""));
         System.out.println("livemap: job " + result.getJobClient().orElseThrow().getJobID() + " runs");
         if (!detached) {
             result.await();
         }
     }
 
+    private static TableResult begin(StreamExecutionEnvironment env, JobSettings settings, String from) throws Exception {
+        try {
+            return submit(env, settings);
+        } catch (Exception e) {
+            if (from.isEmpty()) {
+                throw e;
+            }
+            throw new IllegalStateException("the job cannot go on from " + from + ": if that is not whole or was written by another version,"
+                    + " take an older checkpoint or a savepoint, or none to begin all figures anew", e);
+        }
+    }
+
     /** What -D does not say. A checkpoint a second is what the exactly-once topics wait for. */
     private static Map<String, String> defaults() {
-        return Map.of(
-                "pipeline.name", "livemap",
-                "execution.checkpointing.interval", "1 s",
-                "execution.checkpointing.externalized-checkpoint-retention", "RETAIN_ON_CANCELLATION",
-                "state.backend.type", "hashmap",
-                "restart-strategy.type", "exponential-delay",
-                "restart-strategy.exponential-delay.max-backoff", "10 s",
-                "restart-strategy.exponential-delay.attempts-before-reset-backoff", "20",
-                "pipeline.object-reuse", "true",
-                "table.exec.state.ttl", "0");
+        return Map.ofEntries(
+                Map.entry("pipeline.name", "livemap"),
+                Map.entry("execution.checkpointing.interval", "1 s"),
+                Map.entry("execution.checkpointing.externalized-checkpoint-retention", "RETAIN_ON_CANCELLATION"),
+                Map.entry("execution.checkpointing.num-retained", "3"),
+                Map.entry("execution.checkpointing.min-pause", "500 ms"),
+                Map.entry("state.backend.type", "hashmap"),
+                Map.entry("restart-strategy.type", "exponential-delay"),
+                Map.entry("restart-strategy.exponential-delay.max-backoff", "10 s"),
+                Map.entry("restart-strategy.exponential-delay.attempts-before-reset-backoff", "20"),
+                Map.entry("execution.buffer-timeout.interval", "20 ms"),
+                Map.entry("pipeline.object-reuse", "true"),
+                Map.entry("table.exec.state.ttl", "0"),
+                // Otherwise which state belongs to which operator depends on how many tasks there are.
+                Map.entry("table.exec.uid.generation", "ALWAYS"));
     }
 
     private static TableResult submit(StreamExecutionEnvironment env, JobSettings settings) throws IOException {
         StreamTableEnvironment tables = StreamTableEnvironment.create(env);
-        tables.createTemporarySystemFunction("DECODE", Decode.class);
         tables.createTemporarySystemFunction("FIGURES", Figures.class);
         DataStream<Long> ticks = env.fromSource(
                 new DataGeneratorSource<>(n -> n, Long.MAX_VALUE, RateLimiterStrategy.perSecond(TICKS_PER_SECOND), Types.LONG),
@@ -104,11 +123,21 @@ public final class Job {
         for (String statement : statements(fill(script(), settings))) {
             if (statement.toUpperCase(Locale.ROOT).startsWith("INSERT")) {
                 inserts.addInsertSql(statement);
-            } else {
-                tables.executeSql(statement);
+                continue;
+            }
+            tables.executeSql(statement);
+            if (statement.contains("VIEW records")) {
+                tables.createTemporaryView("batches", decode(tables, settings), Schema.newBuilder().column("f0", "BYTES").column("f1", "BYTES").build());
             }
         }
         return inserts.execute();
+    }
+
+    /** Puts the decoder behind the records, in their own tasks. */
+    private static DataStream<RowData> decode(StreamTableEnvironment tables, JobSettings settings) {
+        Table records = tables.from("records");
+        DataStream<RowData> rows = tables.toDataStream(records, records.getResolvedSchema().toPhysicalRowDataType().bridgedTo(RowData.class));
+        return rows.transform("decode", Decode.type(), new Decode(settings)).uid("decode");
     }
 
     private static String script() throws IOException {

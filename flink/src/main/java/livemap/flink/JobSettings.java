@@ -107,6 +107,12 @@ final class JobSettings {
         return new JobSettings(values);
     }
 
+    static JobSettings of(Map<String, String> parameters) {
+        Map<String, String> values = new TreeMap<>();
+        DEFAULTS.forEach((name, value) -> values.put(name, parameters.getOrDefault(PREFIX + name, value)));
+        return new JobSettings(values);
+    }
+
     Settings aggregate() {
         long since = Times.parse(get("total-since"));
         if (since == Times.NONE) {

@@ -4,7 +4,10 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
+import java.io.EOFException;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
 import livemap.aggregate.Aggregator;
@@ -13,6 +16,8 @@ import livemap.aggregate.Entry;
 import livemap.aggregate.Output;
 import livemap.aggregate.Settings;
 import livemap.aggregate.Verdict;
+import livemap.orders.Bytes;
+import livemap.orders.Interner;
 import org.apache.flink.table.api.dataview.ListView;
 import org.apache.flink.table.api.dataview.MapView;
 
@@ -27,8 +32,7 @@ import org.apache.flink.table.api.dataview.MapView;
  */
 final class Keeper {
     private static final byte TICK = 2;
-    private static final byte PASSED = 3; // a record that was dead: only its offset matters
-    private static final int CHUNK_BYTES = 1 << 20;
+    private static final int CHUNK_BYTES = 256 << 10; // larger arrays cost the garbage collector dearly
     private static final int MIN_JOURNAL_BYTES = 4 << 20;
     private static final int COUNT_KEY = -1;
 
@@ -37,6 +41,7 @@ final class Keeper {
     private long[] next = new long[0]; // by partition: offset after the last record, 0: none seen
     private long journalBytes;
     private long snapshotBytes;
+    private final Interner texts = new Interner(16);
 
     Keeper(Settings settings) {
         this.settings = settings;
@@ -51,10 +56,15 @@ final class Keeper {
         } else {
             ByteArrayOutputStream bytes = new ByteArrayOutputStream();
             for (int i = 0; i < Integer.parseInt(new String(count, java.nio.charset.StandardCharsets.US_ASCII)); i++) {
-                bytes.writeBytes(snapshot.get(i));
+                byte[] chunk = snapshot.get(i);
+                bytes.writeBytes(chunk == null ? new byte[0] : chunk);
             }
             snapshotBytes = bytes.size();
-            read(bytes.toByteArray());
+            try {
+                read(bytes.toByteArray());
+            } catch (EOFException e) {
+                throw new IOException("state is not whole: start the job from an older checkpoint or savepoint, or without one to begin all figures anew", e);
+            }
         }
         aggregator.classify(classification);
         for (byte[] item : journal.get()) {
@@ -73,44 +83,37 @@ final class Keeper {
     }
 
     private void play(byte[] item) throws IOException {
-        switch (item[0]) {
-            case Decode.ENTRY -> apply(Entry.decode(item, 1));
-            case PASSED -> {
-                DataInputStream in = new DataInputStream(new ByteArrayInputStream(item, 1, item.length - 1));
-                pass(in.readInt(), in.readLong());
+        ByteBuffer in = ByteBuffer.wrap(item);
+        if (item[0] == TICK) {
+            in.get();
+            long now = in.getLong();
+            boolean[] caughtUp = new boolean[in.remaining()];
+            for (int i = 0; i < caughtUp.length; i++) {
+                caughtUp[i] = in.get() == 1;
             }
-            default -> {
-                DataInputStream in = new DataInputStream(new ByteArrayInputStream(item, 1, item.length - 1));
-                long now = in.readLong();
-                boolean[] caughtUp = new boolean[in.readInt()];
-                for (int i = 0; i < caughtUp.length; i++) {
-                    caughtUp[i] = in.readBoolean();
-                }
-                aggregator.tick(now, caughtUp);
-            }
+            aggregator.tick(now, caughtUp);
+            return;
+        }
+        while (in.hasRemaining()) {
+            next(in);
         }
     }
 
-    /** Hands in an order, as Decode wrote it. */
-    Verdict order(byte[] tagged, ListView<byte[]> journal) throws Exception {
-        journal(journal, tagged);
-        return apply(Entry.decode(tagged, 1));
+    /** Begins a batch, as Decode wrote it. Its records are then taken one by one with next. */
+    ByteBuffer batch(byte[] entries, ListView<byte[]> journal) throws Exception {
+        journal(journal, entries);
+        return ByteBuffer.wrap(entries);
     }
 
-    private Verdict apply(Entry e) {
+    /** Takes the next record of a batch; null if it is a dead one. */
+    Verdict next(ByteBuffer in) {
+        if (in.get() == Decode.DEAD) {
+            pass(in.getInt(), in.getLong());
+            return null;
+        }
+        Entry e = Entry.decode(in, texts);
         pass(e.partition, e.offset);
         return aggregator.add(e);
-    }
-
-    /** Notes that a dead record has been dealt with. */
-    void dead(int partition, long offset, ListView<byte[]> journal) throws Exception {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream(13);
-        DataOutputStream out = new DataOutputStream(bytes);
-        out.writeByte(PASSED);
-        out.writeInt(partition);
-        out.writeLong(offset);
-        journal(journal, bytes.toByteArray());
-        pass(partition, offset);
     }
 
     private void pass(int partition, long offset) {
@@ -131,15 +134,11 @@ final class Keeper {
 
     List<Output> tick(long now, boolean[] caughtUp, Classification classification, ListView<byte[]> journal, MapView<Integer, byte[]> snapshot) throws Exception {
         aggregator.classify(classification);
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream(16 + caughtUp.length);
-        DataOutputStream out = new DataOutputStream(bytes);
-        out.writeByte(TICK);
-        out.writeLong(now);
-        out.writeInt(caughtUp.length);
+        Bytes tick = new Bytes(16 + caughtUp.length).writeByte(TICK).writeLong(now);
         for (boolean c : caughtUp) {
-            out.writeBoolean(c);
+            tick.writeByte(c ? 1 : 0);
         }
-        journal(journal, bytes.toByteArray());
+        journal(journal, tick.toArray());
         List<Output> records = aggregator.tick(now, caughtUp);
         if (journalBytes >= Math.max(MIN_JOURNAL_BYTES, snapshotBytes)) {
             snapshot(journal, snapshot);
@@ -153,22 +152,69 @@ final class Keeper {
     }
 
     private void snapshot(ListView<byte[]> journal, MapView<Integer, byte[]> snapshot) throws Exception {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream((int) Math.min(snapshotBytes * 5 / 4 + 4096, 1 << 30));
-        DataOutputStream out = new DataOutputStream(bytes);
+        snapshot.clear();
+        Chunks chunks = new Chunks(snapshot);
+        DataOutputStream out = new DataOutputStream(chunks);
         out.writeInt(next.length);
         for (long n : next) {
             out.writeLong(n);
         }
         aggregator.write(out);
-        byte[] all = bytes.toByteArray();
-        snapshot.clear();
-        int chunks = 0;
-        for (int from = 0; from < all.length; from += CHUNK_BYTES) {
-            snapshot.put(chunks++, Arrays.copyOfRange(all, from, Math.min(all.length, from + CHUNK_BYTES)));
-        }
-        snapshot.put(COUNT_KEY, Integer.toString(chunks).getBytes(java.nio.charset.StandardCharsets.US_ASCII));
+        snapshotBytes = out.size();
+        snapshot.put(COUNT_KEY, Integer.toString(chunks.end()).getBytes(java.nio.charset.StandardCharsets.US_ASCII));
         journal.clear();
         journalBytes = 0;
-        snapshotBytes = all.length;
+    }
+
+    /** Puts what is written into a map, piece by piece. */
+    private static final class Chunks extends OutputStream {
+        private final MapView<Integer, byte[]> to;
+        private byte[] chunk = new byte[CHUNK_BYTES];
+        private int used;
+        private int count;
+
+        Chunks(MapView<Integer, byte[]> to) {
+            this.to = to;
+        }
+
+        @Override
+        public void write(int b) throws IOException {
+            chunk[used++] = (byte) b;
+            passOn();
+        }
+
+        @Override
+        public void write(byte[] b, int from, int n) throws IOException {
+            while (n > 0) {
+                int taken = Math.min(n, CHUNK_BYTES - used);
+                System.arraycopy(b, from, chunk, used, taken);
+                used += taken;
+                from += taken;
+                n -= taken;
+                passOn();
+            }
+        }
+
+        private void passOn() throws IOException {
+            if (used == CHUNK_BYTES) {
+                put(chunk);
+                chunk = new byte[CHUNK_BYTES];
+                used = 0;
+            }
+        }
+
+        private void put(byte[] b) throws IOException {
+            try {
+                to.put(count++, b);
+            } catch (Exception e) {
+                throw new IOException(e);
+            }
+        }
+
+        /** Puts the rest and returns how many pieces there are. */
+        int end() throws IOException {
+            put(Arrays.copyOf(chunk, used));
+            return count;
+        }
     }
 }

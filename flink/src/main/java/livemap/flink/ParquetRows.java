@@ -4,24 +4,22 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.HashMap;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import livemap.aggregate.Classification;
+import livemap.orders.Interner;
 import livemap.orders.Utf8;
 import org.apache.parquet.ParquetReadOptions;
+import org.apache.parquet.column.ColumnDescriptor;
+import org.apache.parquet.column.ColumnReader;
+import org.apache.parquet.column.impl.ColumnReadStoreImpl;
 import org.apache.parquet.column.page.PageReadStore;
 import org.apache.parquet.conf.PlainParquetConfiguration;
-import org.apache.parquet.example.data.Group;
 import org.apache.parquet.example.data.simple.convert.GroupRecordConverter;
 import org.apache.parquet.hadoop.ParquetFileReader;
-import org.apache.parquet.io.ColumnIOFactory;
 import org.apache.parquet.io.DelegatingSeekableInputStream;
 import org.apache.parquet.io.InputFile;
-import org.apache.parquet.io.MessageColumnIO;
-import org.apache.parquet.io.RecordReader;
 import org.apache.parquet.io.SeekableInputStream;
-import org.apache.parquet.io.api.Binary;
 import org.apache.parquet.schema.LogicalTypeAnnotation;
 import org.apache.parquet.schema.MessageType;
 import org.apache.parquet.schema.PrimitiveType;
@@ -35,13 +33,13 @@ final class ParquetRows {
     private static final int MAX_CATEGORY_BYTES = 128;
     private static final long JULIAN_EPOCH_DAY = 2_440_588;
 
-    private final Map<Binary, String> titles = new HashMap<>();
-    private final Map<Binary, String> categories = new HashMap<>();
+    private final Interner titles = new Interner(12);
+    private final Interner categories = new Interner(12);
 
     private ParquetRows() {}
 
-    /** Appends the rows of a file. Another schema, too many rows, none, or damage is an exception. */
-    static void read(byte[] file, long maxRows, List<Classification.Row> rows) throws IOException {
+    /** Adds the rows of a file and returns how many there are. Another schema, too many rows, none, or damage is an exception. */
+    static long read(byte[] file, long maxRows, Classification.Builder to) throws IOException {
         ParquetReadOptions options = ParquetReadOptions.builder(new PlainParquetConfiguration()).build();
         try (ParquetFileReader reader = ParquetFileReader.open(new Memory(file), options)) {
             MessageType all = reader.getFileMetaData().getSchema();
@@ -53,14 +51,26 @@ final class ParquetRows {
             }
             MessageType wanted = choose(all);
             reader.setRequestedSchema(wanted);
-            MessageColumnIO columns = new ColumnIOFactory().getColumnIO(wanted, all);
             ParquetRows texts = new ParquetRows();
+            String writer = reader.getFileMetaData().getCreatedBy();
             for (PageReadStore pages = reader.readNextRowGroup(); pages != null; pages = reader.readNextRowGroup()) {
-                RecordReader<Group> records = columns.getRecordReader(pages, new GroupRecordConverter(wanted));
+                ColumnReadStoreImpl store = new ColumnReadStoreImpl(pages, new GroupRecordConverter(wanted).getRootConverter(), wanted, writer);
+                List<Column> columns = new ArrayList<>();
+                for (ColumnDescriptor d : wanted.getColumns()) {
+                    columns.add(new Column(store.getColumnReader(d), d));
+                }
                 for (long n = pages.getRowCount(); n > 0; n--) {
-                    texts.add(records.read(), wanted, rows);
+                    texts.add(columns, to);
                 }
             }
+            return reader.getRecordCount();
+        }
+    }
+
+    /** A column that is read value by value: making records of them takes four times as long. */
+    private record Column(ColumnReader reader, ColumnDescriptor descriptor) {
+        boolean isNull() {
+            return reader.getCurrentDefinitionLevel() < descriptor.getMaxDefinitionLevel();
         }
     }
 
@@ -90,40 +100,49 @@ final class ParquetRows {
         return t;
     }
 
-    private void add(Group row, MessageType schema, List<Classification.Row> rows) {
-        String product = product(row, schema.getType(0).asPrimitiveType());
-        if (product == null || product.isEmpty() || product.getBytes(StandardCharsets.UTF_8).length > MAX_PRODUCT_BYTES) {
-            return;
+    private void add(List<Column> columns, Classification.Builder to) {
+        String product = product(columns.get(0));
+        String title = text(columns.get(1), MAX_TITLE_BYTES, titles), category = text(columns.get(2), MAX_CATEGORY_BYTES, categories);
+        long from = columns.size() > 3 && !columns.get(3).isNull() ? time(columns.get(3)) : 0;
+        columns.forEach(c -> c.reader().consume());
+        if (product != null && (product.length() * 3 <= MAX_PRODUCT_BYTES || product.getBytes(StandardCharsets.UTF_8).length <= MAX_PRODUCT_BYTES)) {
+            to.add(product, title, category, from);
         }
-        long from = schema.getFieldCount() > 3 && row.getFieldRepetitionCount(3) > 0 ? time(row, schema.getType(3).asPrimitiveType()) : 0;
-        rows.add(new Classification.Row(product, text(row, 1, MAX_TITLE_BYTES, titles), text(row, 2, MAX_CATEGORY_BYTES, categories), from));
     }
 
-    private static String product(Group row, PrimitiveType type) {
-        if (row.getFieldRepetitionCount(0) == 0) {
+    private static String product(Column c) {
+        if (c.isNull()) {
             return null;
         }
-        return switch (type.getPrimitiveTypeName()) {
-            case INT32 -> Integer.toString(row.getInteger(0, 0));
-            case INT64 -> Long.toString(row.getLong(0, 0));
-            default -> row.getBinary(0, 0).toStringUsingUTF8();
+        return switch (c.descriptor().getPrimitiveType().getPrimitiveTypeName()) {
+            case INT32 -> Integer.toString(c.reader().getInteger());
+            case INT64 -> Long.toString(c.reader().getLong());
+            default -> c.reader().getBinary().toStringUsingUTF8();
         };
     }
 
-    /** Equal texts of one column are one string: categories are few, and many titles repeat. */
-    private static String text(Group row, int column, int most, Map<Binary, String> known) {
-        if (row.getFieldRepetitionCount(column) == 0) {
+    private static String text(Column c, int most, Interner known) {
+        if (c.isNull()) {
             return null;
         }
-        return known.computeIfAbsent(row.getBinary(column, 0).copy(), raw -> {
-            StringBuilder b = new StringBuilder(new String(raw.getBytes(), StandardCharsets.UTF_8));
-            for (int i = 0; i < b.length(); i++) {
-                if (Character.getType(b.charAt(i)) == Character.CONTROL) {
-                    b.setCharAt(i, ' ');
-                }
+        byte[] raw = c.reader().getBinary().getBytesUnsafe();
+        String s = known.text(raw, 0, raw.length);
+        for (int i = 0; i < s.length(); i++) {
+            if (Character.getType(s.charAt(i)) == Character.CONTROL) {
+                return Utf8.cut(spaced(s), most);
             }
-            return Utf8.cut(b.toString(), most);
-        });
+        }
+        return Utf8.cut(s, most);
+    }
+
+    private static String spaced(String s) {
+        StringBuilder b = new StringBuilder(s);
+        for (int i = 0; i < b.length(); i++) {
+            if (Character.getType(b.charAt(i)) == Character.CONTROL) {
+                b.setCharAt(i, ' ');
+            }
+        }
+        return b.toString();
     }
 
     /** Null where an integer is no time; negative: units in a millisecond. */
@@ -142,13 +161,14 @@ final class ParquetRows {
         return null;
     }
 
-    private static long time(Group row, PrimitiveType type) {
+    private static long time(Column c) {
+        PrimitiveType type = c.descriptor().getPrimitiveType();
         if (type.getPrimitiveTypeName() == PrimitiveTypeName.INT96) {
-            ByteBuffer b = row.getInt96(3, 0).toByteBuffer().order(java.nio.ByteOrder.LITTLE_ENDIAN);
+            ByteBuffer b = c.reader().getBinary().toByteBuffer().order(java.nio.ByteOrder.LITTLE_ENDIAN);
             long nanos = b.getLong();
             return (b.getInt() - JULIAN_EPOCH_DAY) * 86_400_000 + Math.floorDiv(nanos, 1_000_000L);
         }
-        long value = type.getPrimitiveTypeName() == PrimitiveTypeName.INT32 ? row.getInteger(3, 0) : row.getLong(3, 0);
+        long value = type.getPrimitiveTypeName() == PrimitiveTypeName.INT32 ? c.reader().getInteger() : c.reader().getLong();
         long unit = millisPerUnit(type);
         return unit > 0 ? value * unit : Math.floorDiv(value, -unit);
     }

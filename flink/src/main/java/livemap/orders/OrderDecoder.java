@@ -20,25 +20,35 @@ public final class OrderDecoder extends JsonScanner {
     private static final String[] LINE_FIELDS = {"amount", "product", "units"};
     private static final String[] PLACE_FIELDS = {"country", "lat", "lon"};
 
+    private static final double[] POWERS = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17};
+
     private final Order o = new Order();
     private long version;
     private String place = ""; // the place being read
     private int line = -1; // the line being read
     private Invalid fault; // the first field at fault
 
-    private OrderDecoder(byte[] b) {
+    private final Interner names;
+
+    private OrderDecoder(byte[] b, Interner names) {
         super(b);
+        this.names = names;
     }
 
     /** Decodes and validates an order. A null value is malformed. */
     public static Order decode(byte[] b) throws Invalid {
+        return decode(b, new Interner(4));
+    }
+
+    /** The same, with the texts of earlier orders at hand. */
+    public static Order decode(byte[] b, Interner names) throws Invalid {
         if (b == null) {
             b = new byte[0];
         }
         if (b.length > MAX_RECORD_BYTES) {
             throw new Invalid(Invalid.TOO_LARGE, "", "has " + b.length + " bytes, at most " + MAX_RECORD_BYTES + " are allowed");
         }
-        return new OrderDecoder(b).order();
+        return new OrderDecoder(b, names).order();
     }
 
     private Order order() throws Invalid {
@@ -48,7 +58,7 @@ public final class OrderDecoder extends JsonScanner {
         i++;
         int seen = 0;
         for (boolean first = true; key(first); first = false) {
-            seen |= orderField(new String(text(), StandardCharsets.UTF_8));
+            seen |= orderField(name());
         }
         space();
         if (i < b.length) {
@@ -74,10 +84,10 @@ public final class OrderDecoder extends JsonScanner {
     private int orderField(String key) {
         switch (key) {
             case "v" -> version = version();
-            case "id" -> o.id = text("id");
+            case "id" -> o.id = id("id");
             case "at" -> o.at = time();
-            case "shop" -> o.shop = text("shop");
-            case "shopper" -> o.shopper = text("shopper");
+            case "shop" -> o.shop = id("shop");
+            case "shopper" -> o.shopper = id("shopper");
             case "currency" -> o.currency = text("currency");
             case "amount" -> o.amount = whole("amount");
             case "lines" -> lines();
@@ -131,7 +141,7 @@ public final class OrderDecoder extends JsonScanner {
         i++;
         int seen = 0;
         for (boolean first = true; key(first); first = false) {
-            String key = new String(text(), StandardCharsets.UTF_8);
+            String key = name();
             switch (key) {
                 case "product" -> l.product = text("product");
                 case "units" -> l.units = whole("units");
@@ -158,7 +168,7 @@ public final class OrderDecoder extends JsonScanner {
         i++;
         int seen = 0;
         for (boolean first = true; key(first); first = false) {
-            String key = new String(text(), StandardCharsets.UTF_8);
+            String key = name();
             switch (key) {
                 case "city" -> p.city = text("city");
                 case "country" -> p.country = text("country");
@@ -211,9 +221,27 @@ public final class OrderDecoder extends JsonScanner {
         return n == Long.MIN_VALUE ? 0 : n;
     }
 
-    private String text(String name) {
+    /** Reads a text that hardly ever comes again. */
+    private String id(String name) {
         byte[] raw = rawText(name);
         return raw == null ? "" : new String(raw, StandardCharsets.UTF_8);
+    }
+
+    /** The string that was read last. */
+    private String name() {
+        if (!escaped) {
+            return names.text(b, from, to);
+        }
+        return new String(text(), StandardCharsets.UTF_8);
+    }
+
+    private String text(String name) {
+        if (kind() != Kind.TEXT) {
+            mistyped(name, "a string");
+            return "";
+        }
+        string();
+        return bad == null ? name() : "";
     }
 
     private byte[] rawText(String name) {
@@ -281,11 +309,34 @@ public final class OrderDecoder extends JsonScanner {
         if (bad != null) {
             return 0;
         }
-        double f = Double.parseDouble(new String(b, from, to - from, StandardCharsets.ISO_8859_1));
+        double f = fraction(b, from, to);
         if (Double.isInfinite(f)) {
             wrong(name, "is " + Utf8.excerpt(raw()) + ", which is out of range");
         }
         return f;
+    }
+
+    /**
+     * Reads a number of JSON. One of at most 15 digits is a whole number and a power of ten that are both exact,
+     * so that one division rounds it rightly; what else there is, Java's own reader takes.
+     */
+    static double fraction(byte[] b, int from, int to) {
+        int k = b[from] == '-' ? from + 1 : from, point = to;
+        long digits = 0;
+        for (; k < to && to - from <= 17; k++) {
+            if (b[k] == '.') {
+                point = k + 1;
+            } else if (b[k] >= '0' && b[k] <= '9') {
+                digits = digits * 10 + b[k] - '0';
+            } else {
+                break;
+            }
+        }
+        if (k < to || digits >= 1_000_000_000_000_000L) {
+            return Double.parseDouble(new String(b, from, to - from, StandardCharsets.ISO_8859_1));
+        }
+        double f = digits / POWERS[to - point];
+        return b[from] == '-' ? -f : f;
     }
 
     private void check() throws Invalid {

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -15,6 +16,7 @@ import livemap.aggregate.Classification;
 import livemap.aggregate.Entry;
 import livemap.aggregate.Output;
 import livemap.aggregate.Settings;
+import livemap.orders.Bytes;
 import livemap.orders.OrderDecoder;
 import livemap.orders.Times;
 import org.apache.flink.table.api.dataview.ListView;
@@ -25,9 +27,8 @@ import org.junit.jupiter.api.Test;
 class KeeperTest {
     private static final long START = Times.parse("2026-01-05T00:00:00Z");
     private static final int PARTITIONS = 3;
-    private static final Classification PRODUCTS = new Classification(List.of(
-            new Classification.Row("p1", "One & <only>", "A", 0), new Classification.Row("p2", null, "B", 0),
-            new Classification.Row("p2", "Two", "C", START + 300_000)));
+    private static final Classification PRODUCTS = new Classification.Builder()
+            .add("p1", "One & <only>", "A", 0).add("p2", null, "B", 0).add("p2", "Two", "C", START + 300_000).build();
 
     private static Settings settings(int maxPairs) {
         return new Settings("USD", 2000, 60_000, 5000, START, Settings.EARLY_INTERVAL, Settings.TREND_INTERVAL, maxPairs, Settings.MAX_PRODUCT_CELLS);
@@ -54,10 +55,15 @@ class KeeperTest {
                 + random.nextInt(500) + "\",\"currency\":\"USD\",\"amount\":" + random.nextInt(10_000) + ",\"lines\":[{\"product\":\"p" + random.nextInt(6)
                 + "\",\"units\":" + random.nextInt(4) + ",\"amount\":5}],\"from\":{\"city\":\"Zürich\",\"country\":\"CH\",\"lat\":47.4,\"lon\":8.5},\"to\":{\"country\":\""
                 + country + "\",\"lat\":" + random.nextInt(80) + ".5,\"lon\":-" + random.nextInt(170) + "},\"mass_g\":700}";
-        byte[] entry = Entry.of(OrderDecoder.decode(json.getBytes(StandardCharsets.UTF_8)), n % PARTITIONS, n, 7).encode();
-        byte[] tagged = new byte[entry.length + 1];
-        System.arraycopy(entry, 0, tagged, 1, entry.length);
-        return tagged;
+        Bytes batch = new Bytes(160).writeByte(Decode.ENTRY);
+        Entry.of(OrderDecoder.decode(json.getBytes(StandardCharsets.UTF_8)), n % PARTITIONS, n, 7).encode(batch);
+        return batch.toArray();
+    }
+
+    private static void hand(Keeper keeper, byte[] entries, State state) throws Exception {
+        for (ByteBuffer batch = keeper.batch(entries, state.journal); batch.hasRemaining(); ) {
+            keeper.next(batch);
+        }
     }
 
     /** Plays the same orders and ticks, restarting before some of them. */
@@ -74,9 +80,9 @@ class KeeperTest {
                 keeper.restore(state.journal, state.snapshot, PRODUCTS);
             }
             if (n % 37 == 0) {
-                keeper.dead(n % PARTITIONS, n, state.journal);
+                hand(keeper, new Bytes(13).writeByte(Decode.DEAD).writeInt(n % PARTITIONS).writeLong(n).toArray(), state);
             } else {
-                keeper.order(order(random, n), state.journal);
+                hand(keeper, order(random, n), state);
             }
             if (n % 100 == 0) {
                 out.addAll(keeper.tick(START + n * 50L + 1000, new boolean[PARTITIONS], PRODUCTS, state.journal, state.snapshot));
@@ -113,12 +119,18 @@ class KeeperTest {
         Settings dollar = settings(Settings.MAX_SHOPPER_PAIRS);
         Keeper keeper = new Keeper(dollar);
         keeper.restore(state.journal, state.snapshot, PRODUCTS);
-        keeper.order(order(new Random(1), 0), state.journal); // though no snapshot was due yet
+        hand(keeper, order(new Random(1), 0), state); // though no snapshot was due yet
         Settings euro = new Settings("EUR", 2000, 60_000, 5000, START, 250, 5000, 300, 1000);
         IOException refused = assertThrows(IOException.class, () -> new Keeper(euro).restore(state.journal, state.snapshot, PRODUCTS));
         assertTrue(refused.getMessage().contains("currency USD") && refused.getMessage().contains("begin all figures anew"), refused.getMessage());
         Map<Integer, byte[]> chunks = state.snapshot.getMap();
         chunks.put(0, java.util.Arrays.copyOf(chunks.get(0), chunks.get(0).length / 2));
+        IOException torn = assertThrows(IOException.class, () -> new Keeper(dollar).restore(state.journal, state.snapshot, PRODUCTS));
+        assertTrue(torn.getMessage().contains("older checkpoint"), torn.getMessage());
+        chunks.remove(0);
         assertThrows(IOException.class, () -> new Keeper(dollar).restore(state.journal, state.snapshot, PRODUCTS));
+        chunks.put(0, new byte[] {0, 0, 0, 0, 0, 0, 0, 0}); // no partitions, and version 0
+        IOException old = assertThrows(IOException.class, () -> new Keeper(dollar).restore(state.journal, state.snapshot, PRODUCTS));
+        assertTrue(old.getMessage().contains("state of version 0, this job reads"), old.getMessage());
     }
 }

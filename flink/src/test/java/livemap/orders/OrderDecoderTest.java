@@ -37,6 +37,22 @@ class OrderDecoderTest {
     }
 
     @Test
+    void readsFractionsAsJavaDoes() {
+        java.util.Random random = new java.util.Random(3);
+        for (int i = 0; i < 200_000; i++) {
+            String s = (random.nextBoolean() ? "-" : "") + random.nextLong(1L << random.nextInt(1, 63));
+            s += switch (random.nextInt(4)) {
+                case 0 -> "";
+                case 1 -> "e" + (random.nextInt(40) - 20);
+                default -> "." + "0".repeat(random.nextInt(4)) + random.nextLong(1L << random.nextInt(1, 63));
+            };
+            byte[] b = s.getBytes(StandardCharsets.UTF_8);
+            assertEquals(Double.parseDouble(s), OrderDecoder.fraction(b, 0, b.length), s);
+        }
+        assertEquals(-0.0, OrderDecoder.fraction("-0.0".getBytes(StandardCharsets.UTF_8), 0, 4));
+    }
+
+    @Test
     void readsTimesOfRFC3339() {
         assertEquals(Times.parse("2026-01-04T22:30:00.250Z"), Times.parse("2026-01-05T00:00:00.2509+01:30"));
         assertEquals("0000-01-01T00:00:00.000Z", Times.format(Times.MIN));
