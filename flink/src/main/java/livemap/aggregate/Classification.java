@@ -12,7 +12,7 @@ import livemap.orders.Utf8;
 /**
  * Titles and categories of products, from the times at which they hold. Immutable once built. Millions of
  * products as objects would fill the heap of a whole job, so the texts lie in one array and the rest in columns:
- * some 60 bytes a product.
+ * about a hundred bytes a product.
  */
 public final class Classification {
     static final String UNCLASSIFIED = "unclassified";

@@ -32,7 +32,7 @@ import org.apache.flink.table.api.dataview.MapView;
  */
 final class Keeper {
     private static final byte TICK = 2;
-    private static final int CHUNK_BYTES = 256 << 10; // larger arrays cost the garbage collector dearly
+    private static final int CHUNK_BYTES = 256 << 10; // G1 keeps arrays of half a region and more apart, and clears them away late
     private static final int MIN_JOURNAL_BYTES = 4 << 20;
     private static final int COUNT_KEY = -1;
 

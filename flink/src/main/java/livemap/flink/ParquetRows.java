@@ -67,7 +67,7 @@ final class ParquetRows {
         }
     }
 
-    /** A column that is read value by value: making records of them takes four times as long. */
+    /** A column that is read value by value, without an object for each row. */
     private record Column(ColumnReader reader, ColumnDescriptor descriptor) {
         boolean isNull() {
             return reader.getCurrentDefinitionLevel() < descriptor.getMaxDefinitionLevel();
