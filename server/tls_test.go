@@ -35,12 +35,15 @@ func TestTLS(t *testing.T) {
 	pool := writeCertificate(t, files)
 	s := newSite(t, func(c *Config) { c.TLS = files })
 	s.put("figures", 0, "world", []byte("1"))
-	get := func(pool *x509.CertPool, http2 bool) (*http.Response, error) {
+	get := func(pool *x509.CertPool, http2 bool, fields ...string) (*http.Response, error) {
 		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: http2}
 		t.Cleanup(transport.CloseIdleConnections)
 		r, err := http.NewRequestWithContext(t.Context(), "GET", "https://"+s.address+"/v1/events?topics=figures", nil)
 		if err != nil {
 			t.Fatal(err)
+		}
+		for i := 0; i < len(fields); i += 2 {
+			r.Header.Set(fields[i], fields[i+1])
 		}
 		return transport.RoundTrip(r)
 	}
@@ -53,6 +56,17 @@ func TestTLS(t *testing.T) {
 		n, err := io.ReadAtLeast(resp.Body, b, 200)
 		if resp.Body.Close(); err != nil || resp.Proto != proto || !strings.Contains(string(b[:n]), "event: figures\ndata: 1\n") {
 			t.Errorf("%s: %s %v %q", proto, resp.Proto, err, b[:n])
+		}
+		// Between our limit and that of net/http, which would answer as plain text.
+		for _, size := range []int{maxHeader, maxHeaderBytes - 4096} {
+			resp, err := get(pool, http2, "X-A", strings.Repeat("a", size))
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(resp.Body)
+			if resp.Body.Close(); err != nil || resp.StatusCode != 431 || resp.Header.Get("Content-Type") != "application/problem+json" || strings.Contains(string(body), "aaaa") {
+				t.Errorf("%s: a header of %d bytes: %s %v %.200q %v", proto, size, resp.Status, resp.Header, body, err)
+			}
 		}
 	}
 	if c, err := tls.Dial("tcp", s.address, &tls.Config{RootCAs: pool, MaxVersion: tls.VersionTLS11}); err == nil {
