@@ -188,6 +188,9 @@ func bareNetHTTP(t *testing.T) string {
 // without any passes, and a pod that speaks TLS itself in nothing that a bare
 // net/http passes.
 func TestH2Spec(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for what servers do not say")
+	}
 	h := buildH2Spec(t)
 	s, plain, secure := newSource(t), testkit.FreeAddress(t), testkit.FreeAddress(t)
 	s.pod(plain, 0)
