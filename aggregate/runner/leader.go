@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"livemap/feed"
@@ -112,33 +114,50 @@ func (r *runner) awaitSilence(ctx context.Context, last *leader, next map[int32]
 		if err != nil {
 			return err
 		}
-		asked := time.Now()
-		if err := kafka.WaitReady(ctx, r.cfg.Kafka); err != nil {
-			return err
-		}
-		wasThere := time.Since(asked) < answersWithin
 		if last, next, err = r.lastLeader(ctx); err != nil {
 			return err
 		}
-		if wasThere && (last == nil || last.At == heard.At) {
+		if last == nil || last.At == heard.At && last.Writer == heard.Writer {
 			return nil
 		}
 	}
 }
 
-// answersWithin is how long a log that is there takes to say so.
-const answersWithin = time.Second
+// While it listens for a leader a standby asks the log every askEvery whether it
+// is there; one that is says so within answersWithin.
+const (
+	askEvery      = 500 * time.Millisecond
+	answersWithin = time.Second
+)
 
-// awaitQuiet follows the checkpoint until nothing has come for standbyAfter, and
-// returns the last leader record that has.
+// awaitQuiet follows the checkpoint until nothing has come for standbyAfter of a log
+// that was there all the time, and returns the last leader record that has come.
 func (r *runner) awaitQuiet(ctx context.Context, last *leader, from map[int32]int64) (*leader, error) {
 	watch, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
 	quiet := errors.New("quiet")
-	timer := time.AfterFunc(standbyAfter, func() { stop(quiet) })
-	defer timer.Stop()
+	began := time.Now()
+	var heard atomic.Int64 // since began, when a record came last
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	defer stop(nil)
+	asking.Go(func() {
+		there := time.Duration(0) // since when the log has answered at once
+		for pause(watch, askEvery) == nil {
+			asked := time.Since(began)
+			if kafka.WaitReady(watch, r.cfg.Kafka) != nil {
+				return
+			}
+			now := time.Since(began)
+			if now-asked > answersWithin {
+				there = now
+			}
+			if now-max(time.Duration(heard.Load()), there) >= standbyAfter {
+				stop(quiet)
+			}
+		}
+	})
 	err := kafka.Watch(watch, r.cfg.Kafka, feed.TopicCheckpoint, from, func(rec kafka.Record) error {
-		timer.Reset(standbyAfter)
+		heard.Store(int64(time.Since(began)))
 		l, err := leaderOf(rec)
 		if l != nil {
 			last = l
@@ -149,6 +168,16 @@ func (r *runner) awaitQuiet(ctx context.Context, last *leader, from map[int32]in
 		return last, nil
 	}
 	return last, err
+}
+
+// pause waits for d or the end of ctx, whose error it returns.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }
 
 // leaderOf returns what a leader record says, nil if rec is none.

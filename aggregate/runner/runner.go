@@ -67,6 +67,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Metrics counts orders by verdict, transactions and lag. Default: counted nowhere.
 	Metrics *Metrics
+
+	clock source // tests only
 }
 
 // Validate reports everything that is wrong.
@@ -114,7 +116,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
-	r := &runner{cfg: cfg, writer: rand.Text(), log: cfg.Logger, metrics: cfg.Metrics}
+	r := &runner{cfg: cfg, writer: rand.Text(), log: cfg.Logger, metrics: cfg.Metrics, clock: cfg.clock.start()}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
@@ -138,6 +140,7 @@ type runner struct {
 	writer  string // random: tells this process from any other
 	log     *slog.Logger
 	metrics *Metrics
+	clock   passing
 
 	// Owned by the goroutine of run.
 	topicID topicID // of the topic orders, as the checkpoint has it
@@ -159,11 +162,15 @@ func (r *runner) run(ctx context.Context) error {
 	defer watch.Wait()
 	defer stop()
 	watch.Go(func() { products.watch(watching) })
+	// Whoever could not load the checkpoint must not fence the one who can: a
+	// second process with a changed setting would end both. Nor need it stand by
+	// before it says so.
+	if _, err := r.restore(ctx); err != nil {
+		return err
+	}
 	if err := r.standBy(ctx); err != nil {
 		return err
 	}
-	// Whoever could not load the checkpoint must not fence the one who can: a
-	// second process with a changed setting would end both.
 	if _, err := r.restore(ctx); err != nil {
 		return err
 	}

@@ -114,7 +114,7 @@ func (s *session) step(ctx context.Context) error {
 		return nil
 	}
 	s.agg.SetClassification(s.products.current())
-	out, err := s.agg.Flush(orders.TimeOf(now))
+	out, err := s.agg.Flush(s.clock.now())
 	if err != nil {
 		return fmt.Errorf("flush: %w", err)
 	}
@@ -202,7 +202,7 @@ func (s *session) takeOver(batches []kafka.PartitionBatch) error {
 			s.reader.Pause(batch.Partition)
 		}
 	}
-	s.tellCaughtUp(orders.TimeOf(s.lastFetch))
+	s.tellCaughtUp(s.clock.now())
 	return nil
 }
 
@@ -252,7 +252,7 @@ func (s *session) consume() error {
 		if resume {
 			s.reader.Resume(int32(i))
 		}
-		s.add(int32(i), c, of.records, orders.TimeOf(now))
+		s.add(int32(i), c, of.records, s.clock.now())
 		if last {
 			of.records.Release()
 		}
@@ -351,7 +351,7 @@ func (s *session) commit(ctx context.Context, out *aggregate.Output) error {
 	if err := s.producer.Begin(); err != nil {
 		return fmt.Errorf("begin transaction: %w", err)
 	}
-	s.producer.Produce(s.beat(orders.TimeOf(now)))
+	s.producer.Produce(s.beat(s.clock.now()))
 	if out != nil {
 		for _, rec := range out.Records {
 			s.producer.Produce(kafka.Record{Topic: rec.Topic, Key: []byte(rec.Key), Value: rec.Value})

@@ -209,8 +209,13 @@ func (s *scene) harmAggregator(ctx context.Context, f fault) error {
 
 // writer returns which aggregator wrote last, by its record in the checkpoint.
 func (s *scene) writer(ctx context.Context) (int, error) {
+	return writerOf(ctx, s.kafka.Config(), s.instances)
+}
+
+// writerOf is writer, of some instances on a log.
+func writerOf(ctx context.Context, c kafka.Config, instances []string) (int, error) {
 	last := 0
-	_, err := kafka.ReadState(ctx, s.kafka.Config(), feed.TopicCheckpoint, func(r kafka.Record) error {
+	_, err := kafka.ReadState(ctx, c, feed.TopicCheckpoint, func(r kafka.Record) error {
 		if string(r.Key) != "leader" || r.Value == nil {
 			return nil
 		}
@@ -218,7 +223,7 @@ func (s *scene) writer(ctx context.Context) (int, error) {
 		if err := json.Unmarshal(r.Value, &leader); err != nil {
 			return err
 		}
-		for i, name := range s.instances {
+		for i, name := range instances {
 			if name == leader.Instance {
 				last = i
 			}
