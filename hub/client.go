@@ -143,20 +143,30 @@ func (h *Hub) resolve(names []string) ([]int, error) {
 // take a fifth, when the permission ends, or when the time asked for does,
 // whichever is first.
 func (c *Client) setExpiry(permission, until time.Time) {
-	now := orders.TimeOf(time.Now())
+	now := c.hub.clock.now()
 	c.cursor.expires = 1<<63 - 1
 	if age := c.hub.config.MaxStreamAge; age > 0 {
 		c.cursor.expires = now.Add(between(age*4/5, age*6/5))
 		c.cursor.reason = reasonIndex(CloseRebalance)
 	}
-	if !permission.IsZero() && orders.TimeOf(permission) < c.cursor.expires {
-		c.cursor.expires = orders.TimeOf(permission)
+	if at := c.hub.clock.at(permission); !permission.IsZero() && at < c.cursor.expires {
+		c.cursor.expires = at
 		c.cursor.reason = reasonIndex(CloseExpired)
 	}
-	if !until.IsZero() && orders.TimeOf(until) < c.cursor.expires {
-		c.cursor.expires = orders.TimeOf(until)
+	if at := c.hub.clock.at(until); !until.IsZero() && at < c.cursor.expires {
+		c.cursor.expires = at
 		c.cursor.reason = reasonIndex(CloseEnd)
 	}
+}
+
+// retryAfter returns how long a client is asked to stay away. Who only has to move,
+// from a pod that ends or is full of old streams, may come back at once: the ends of
+// those streams are spread over time already.
+func (h *Hub) retryAfter(reason CloseReason) time.Duration {
+	if reason == CloseDrain || reason == CloseRebalance {
+		return between(drainRetry/5, drainRetry)
+	}
+	return between(h.config.RetryMin, h.config.RetryMax)
 }
 
 func reasonIndex(r CloseReason) uint8 { return uint8(slices.Index(closeReasons, r)) }
@@ -250,7 +260,7 @@ func (h *Hub) Drain(ctx context.Context, window time.Duration) {
 	cs := &h.clients
 	cs.mu.Lock()
 	cs.draining = true
-	now := orders.TimeOf(time.Now())
+	now := h.clock.now()
 	for c := range cs.all {
 		end := now.Add(between(0, window))
 		if end < c.cursor.expires {
@@ -268,7 +278,7 @@ func (h *Hub) Drain(ctx context.Context, window time.Duration) {
 			cs.cut(late)
 			h.shards.cut(late)
 		}
-		cs.expire(orders.TimeOf(time.Now()))
+		cs.expire(h.clock.now())
 		cs.mu.Lock()
 		left, gone := len(cs.all)+cs.sharded, cs.gone.wait()
 		cs.mu.Unlock()

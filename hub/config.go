@@ -68,7 +68,7 @@ const (
 	MaxKeysPerTopic  = 1 << 20 // keys of a state topic; beyond: Publish fails
 	MaxTombstones    = 1 << 16 // deleted keys remembered per topic; beyond: the oldest is forgotten
 	maxRecent        = 10_000
-	drainRetry       = 250 * time.Millisecond // greatest pause asked for in a drain
+	drainRetry       = 250 * time.Millisecond // greatest pause asked of those who only have to move
 	maxPartitions    = maxIDRaw               // an id holds no more
 	maxWriteBytes    = 256 << 10              // one write of a walker
 	maxWriteFrames   = 256                    // frames of one write of a keyed view

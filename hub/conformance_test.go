@@ -388,6 +388,9 @@ func testMaxAge(t *testing.T, s *suite) {
 	p := s.connect(t, both())
 	wantEvents(t, p.readUntil("", 4096), `goodbye {"reason":"rebalance"}`)
 	p.over(CloseRebalance)
+	if ms := p.got.parser.RetryMilliseconds(); ms > int(drainRetry.Milliseconds()) {
+		t.Errorf("asked to stay away for %d ms, though it only has to move", ms)
+	}
 }
 
 // A pod that was started while a partition has no leader serves those who know it

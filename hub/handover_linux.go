@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"livemap/hub/internal/poll"
-	"livemap/orders"
 )
 
 // shardCount returns how many shards n asks for.
@@ -200,7 +199,7 @@ func (cs *clients) toShard(c *Client, a *arrival, all []*shard) {
 	delete(cs.all, c)
 	a.expires, a.reason = c.cursor.expires, c.cursor.reason
 	if c.ending { // while it waited for its place
-		a.ending, a.expires, a.reason = true, orders.TimeOf(time.Now()), reasonIndex(c.why.Load().(CloseReason))
+		a.ending, a.expires, a.reason = true, c.hub.clock.now(), reasonIndex(c.why.Load().(CloseReason))
 	}
 	s.post(func(m *mail) { m.arrivals = append(m.arrivals, *a) })
 }

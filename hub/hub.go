@@ -34,7 +34,6 @@ import (
 	"time"
 
 	"livemap/feed"
-	"livemap/orders"
 )
 
 // Hub serves topics to clients. Its methods are safe for concurrent use, but
@@ -44,6 +43,7 @@ type Hub struct {
 	// immutable
 	config   Config
 	metrics  *metrics
+	clock    clock
 	byName   map[string]int
 	pageSize int // bytes, about
 
@@ -77,6 +77,7 @@ func New(config Config) (*Hub, error) {
 		byName:  map[string]int{},
 		rings:   map[string]*ring{},
 		metrics: newMetrics(),
+		clock:   newClock(),
 	}
 	if config.History != nil {
 		h.past = newPast(config.History, config.HistoryBytes, h.metrics)
@@ -197,7 +198,7 @@ func (h *Hub) lose(index int, partition int32, from, to int64, reason GapReason)
 	}
 	t.advance(partition, to)
 	if !truncated && t.Kind == feed.Log {
-		hole := &record{topic: int32(index), partition: partition, offset: from, hole: to, why: reason, published: time.Now().UnixMilli()}
+		hole := &record{topic: int32(index), partition: partition, offset: from, hole: to, why: reason, published: int64(h.clock.now())}
 		t.journal.lose(hole, h.config.JournalBytes, t.MaxAge, t.Recent)
 	}
 	if t.Kind == feed.Log || reason == GapReset { // of a state topic the latest of each key stands, or is read again
@@ -392,7 +393,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		case <-heartbeat.C:
 			h.beat()
 		case now := <-second.C:
-			h.clients.expire(orders.TimeOf(now))
+			h.clients.expire(h.clock.now())
 			h.sweep(now)
 			tidy.tick(now, h.clients.handedOver())
 		}

@@ -45,9 +45,13 @@ func (p pins) of(topic int, partition int32) (next int64, ok bool) {
 	return 0, false
 }
 
-// name tells pins apart.
+// name tells pins apart. It begins, if there are any, with a zero in a longer form
+// than a number is ever written in, so that it can stand behind a ring's name.
 func (p pins) name() string {
-	var b []byte
+	if len(p) == 0 {
+		return ""
+	}
+	b := []byte{0x80, 0x00}
 	for _, q := range p {
 		b = binary.AppendUvarint(b, uint64(q.topic))
 		b = binary.AppendUvarint(b, uint64(q.partition))

@@ -25,7 +25,7 @@ func (h *Hub) Publish(records []Record) error {
 	arrived := time.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	now := arrived.UnixMilli()
+	now := int64(h.clock.now())
 	h.arrived = arrived
 	defer func() { h.arrived = time.Time{} }()
 	var err error
@@ -102,7 +102,7 @@ func (h *Hub) spread(index int, enc encoding, r *record, now int64) {
 // control writes a frame that belongs to every view into all rings, or those
 // with the topic index where that is not negative. Needs mu.
 func (h *Hub) control(index int, event func([]byte) []byte) {
-	now := time.Now().UnixMilli()
+	now := int64(h.clock.now())
 	h.scratch = append(event(h.scratch[:0]), idLine...)
 	body := len(h.scratch)
 	for _, ring := range h.rings {

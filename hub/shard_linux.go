@@ -143,7 +143,7 @@ func (s *shard) run(p *poll.Poller) error {
 		if err != nil {
 			return fmt.Errorf("shard %d: %w", s.number, err)
 		}
-		s.now = orders.TimeOf(time.Now())
+		s.now = s.hub.clock.now()
 		for _, e := range events {
 			s.ready(e)
 		}
@@ -167,7 +167,7 @@ func (s *shard) run(p *poll.Poller) error {
 // that still come, until quit is posted.
 func (s *shard) wreck(p *poll.Poller) {
 	for !s.quit {
-		s.now = orders.TimeOf(time.Now())
+		s.now = s.hub.clock.now()
 		s.read(p)
 		for i := range s.slab.size() {
 			if s.slab.at(i).fd != none {
@@ -187,7 +187,7 @@ func (s *shard) patience() time.Duration {
 	if s.slab.used == 0 {
 		return time.Hour // nothing has a time; what comes wakes the loop
 	}
-	return s.nextSweep.Sub(orders.TimeOf(time.Now()))
+	return s.nextSweep.Sub(s.hub.clock.now())
 }
 
 // read works through the mail: arrivals first, for a call that came behind one
@@ -298,6 +298,6 @@ func (ss *shards) leave(r *ring) {
 // cut ends all streams, and cuts off those that are here after until.
 func (ss *shards) cut(until time.Time) {
 	for _, s := range ss.all {
-		s.post(func(m *mail) { m.calls = append(m.calls, func() { s.cutOff(orders.TimeOf(until)) }) })
+		s.post(func(m *mail) { m.calls = append(m.calls, func() { s.cutOff(s.hub.clock.at(until)) }) })
 	}
 }

@@ -151,11 +151,7 @@ func (s *shard) end(i int32, reason CloseReason) {
 // appendGoodbye appends a client's last event.
 func (s *shard) appendGoodbye(b []byte, c *slot) []byte {
 	reason := closeReasons[c.reason]
-	retry := between(s.hub.config.RetryMin, s.hub.config.RetryMax)
-	if reason == CloseDrain {
-		retry = between(drainRetry/5, drainRetry)
-	}
-	return AppendGoodbye(b, reason.told(), retry)
+	return AppendGoodbye(b, reason.told(), s.hub.retryAfter(reason))
 }
 
 // drain spreads the ends of all streams over the window.

@@ -401,7 +401,6 @@ func (w *walker) stopped() bool {
 // then the reason. Nobody waits for a client that is gone or takes nothing.
 func (w *walker) goodbye(err error) CloseReason {
 	reason := CloseLeft
-	retry := between(w.hub.config.RetryMin, w.hub.config.RetryMax)
 	switch {
 	case errors.Is(err, errStalled):
 		return CloseSlow
@@ -417,10 +416,7 @@ func (w *walker) goodbye(err error) CloseReason {
 		reason = CloseOverload
 	case errors.Is(err, errStopped):
 		reason = w.why.Load().(CloseReason)
-		switch {
-		case reason == CloseDrain:
-			retry = between(drainRetry/5, drainRetry)
-		case reason == CloseEnd && (w.prefix != nil || w.cursor.next == notInRing):
+		if reason == CloseEnd && (w.prefix != nil || w.cursor.next == notInRing) {
 			reason = CloseRebalance // there is more to come before the end
 		}
 	default:
@@ -430,7 +426,7 @@ func (w *walker) goodbye(err error) CloseReason {
 	if w.prefix == nil && w.cursor.next > 0 && reason != CloseRevoked {
 		w.view.collect(w.cursor.next, &w.batch)
 	}
-	w.batch.add(AppendGoodbye(nil, reason.told(), retry))
+	w.batch.add(AppendGoodbye(nil, reason.told(), w.hub.retryAfter(reason)))
 	if err := w.send(); err != nil {
 		w.hub.config.Logger.Debug("goodbye not delivered", "reason", reason, "err", err)
 	}
