@@ -19,7 +19,7 @@ const (
 	ramp    = 3_000            // clients a second that are started
 	settle  = 90 * time.Second // for what is owed to arrive once nothing is broken any more
 	// Every tenth client asks for certain keys, and for the aggregator's figures;
-	// every tenth speaks TLS, every fiftieth stays away once for longer than maxAge.
+	// every tenth speaks TLS, every fiftieth stays away once for longer than retention keeps.
 	keyedEach   = 10
 	tlsEach     = 10
 	sleeperEach = 50
@@ -47,8 +47,8 @@ func gather(ctx context.Context, sc *scene, s settings) *crowd {
 		if i%tlsEach == 3 {
 			config.Addr, config.TLS = sc.proxy.TLSAddr, &tls.Config{RootCAs: sc.proxy.Roots, ServerName: "127.0.0.1"}
 		}
-		if i%sleeperEach == 2 && s.length > 2*maxAge {
-			config.Nap, config.NapAfter = maxAge*3/2, s.length/4
+		if i%sleeperEach == 2 && s.naps() {
+			config.Nap, config.NapAfter = 2*maxAge, s.length/4
 		}
 		client := numbered.NewClient(config)
 		c.clients = append(c.clients, client)

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"livemap/e2e/numbered"
+	"livemap/kafka/kafkatest"
 )
 
 // settings of a run.
@@ -33,6 +34,10 @@ type settings struct {
 	keep       bool
 	rolling    bool // instead of the plan, pods are restarted one after the other
 }
+
+// naps says whether the run is long enough for clients that stay away for longer
+// than the pods' memory.
+func (s settings) naps() bool { return !s.rolling && s.length > 2*maxAge }
 
 func main() {
 	var s settings
@@ -107,9 +112,14 @@ func run(ctx context.Context, log *slog.Logger, s settings) (r *report, err erro
 func (r *report) perform(ctx context.Context, sc *scene, c *crowd) error {
 	producer := numbered.NewProducer(sc.producer(r.seed))
 	written := beside(ctx, producer.Run)
+	deleted := func() error { return nil }
+	if r.naps() {
+		old := &retention{admin: sc.admin, log: sc.log, truth: &r.deleted, read: sc.truth}
+		deleted = beside(ctx, old.run)
+	}
 	err := r.misfortune(ctx, sc, c)
 	r.length = time.Since(r.began)
-	err = errors.Join(err, written())
+	err = errors.Join(err, deleted(), written())
 	r.wrote = producer.String()
 	return err
 }
@@ -144,10 +154,14 @@ func (r *report) misfortune(ctx context.Context, sc *scene, c *crowd) error {
 
 // judge reads the truth, waits until all clients are there, and adds up.
 func (r *report) judge(ctx context.Context, sc *scene, c *crowd) error {
-	truth, err := numbered.ReadTruth(ctx, sc.kafka.Config())
+	if err := kafkatest.AwaitEnds(ctx, sc.kafka.Config(), numbered.Topic, numbered.Board); err != nil {
+		return err
+	}
+	truth, err := sc.truth(ctx)
 	if err != nil {
 		return err
 	}
+	truth.Behind(&r.deleted)
 	// Who does not arrive has lost something, which the verdict tells better.
 	late := c.await(ctx, settle, "have not all that is owed to them", func(n *numbered.Client) bool { return n.At(truth) })
 	c.disperse()

@@ -22,6 +22,7 @@ type report struct {
 	kills    tally
 	wrote    string
 	produced int64
+	deleted  numbered.Truth // what retention took out of the log
 
 	sum      numbered.Verdict
 	pauses   []time.Duration
@@ -77,6 +78,9 @@ func (r *report) openLedger() (io.Writer, func() error, error) {
 // errBroken: a promise was not kept.
 var errBroken = errors.New("a promise was broken")
 
+// errNoGaps: nobody was told of a gap, although some were away for too long.
+var errNoGaps = errors.New("the run has met no gap")
+
 // broken says which promises were.
 func (r *report) broken() error {
 	v := r.sum
@@ -87,6 +91,8 @@ func (r *report) broken() error {
 			errBroken, v.Lost, v.Duplicated, v.Reordered, v.FalseGaps, v.Phantoms)
 	case owed == 0 || v.Received+v.Gapped != owed:
 		return fmt.Errorf("%w: %d received and %d in gaps are not the %d owed", errBroken, v.Received, v.Gapped, owed)
+	case r.naps() && v.Gaps == 0:
+		return errNoGaps
 	case r.least < r.reconnects:
 		return fmt.Errorf("%w: one came back %d times, wanted are %d", errTooFewReconnects, r.least, r.reconnects)
 	}

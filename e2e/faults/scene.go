@@ -98,6 +98,11 @@ func (s *scene) producer(seed uint64) numbered.ProducerConfig {
 	return numbered.ProducerConfig{Kafka: s.kafka.Config(), Partitions: partitions, Every: 400 * time.Millisecond, Seed: seed}
 }
 
+// truth reads what Kafka holds.
+func (s *scene) truth(ctx context.Context) (*numbered.Truth, error) {
+	return numbered.ReadTruth(ctx, s.kafka.Config())
+}
+
 func (s *scene) brokers() []string { return s.kafka.Config().Brokers }
 
 func (s *scene) raiseAggregation(program string, seed uint64) error {

@@ -162,3 +162,23 @@ func TestClientCutsItself(t *testing.T) {
 	cancel()
 	<-done
 }
+
+// TestWhatRetentionTook: what was kept before it was deleted stands in front of what
+// the log held at the end, each record once.
+func TestWhatRetentionTook(t *testing.T) {
+	kept := &Truth{}
+	for _, before := range []int64{8, 4, 12} {
+		kept.Keep(tenRecords(), map[int32]int64{0: before})
+	}
+	end := tenRecords()
+	end.partitions[0] = end.partitions[0][5:]
+	end.Behind(kept)
+	if got, want := end.Produced(), int64(10); got != want {
+		t.Fatalf("%d records, want %d", got, want)
+	}
+	for i, e := range end.partitions[0] {
+		if e != tenRecords().partitions[0][i] {
+			t.Errorf("record %d is %+v", i, e)
+		}
+	}
+}

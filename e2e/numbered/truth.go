@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 
@@ -21,8 +22,42 @@ type Truth struct {
 // entry is a committed record.
 type entry struct{ offset, n int64 }
 
+// Keep takes over the entries of now that lie before some offsets and after what is
+// kept already: they are about to be deleted.
+func (t *Truth) Keep(now *Truth, before map[int32]int64) {
+	for p, entries := range now.partitions {
+		for p >= len(t.partitions) {
+			t.partitions = append(t.partitions, nil)
+		}
+		kept := &t.partitions[p]
+		for _, e := range entries {
+			if e.offset < before[int32(p)] && (len(*kept) == 0 || e.offset > (*kept)[len(*kept)-1].offset) { //nolint:gosec // a handful
+				*kept = append(*kept, e)
+			}
+		}
+	}
+}
+
+// Behind puts what was kept in front of what the log still held at the end.
+func (t *Truth) Behind(kept *Truth) {
+	for p := range t.partitions {
+		if p >= len(kept.partitions) || len(kept.partitions[p]) == 0 {
+			continue
+		}
+		all := slices.Clone(kept.partitions[p])
+		last := all[len(all)-1].offset
+		for _, e := range t.partitions[p] {
+			if e.offset > last {
+				all = append(all, e)
+			}
+		}
+		t.partitions[p] = all
+	}
+}
+
 // ReadTruth reads both topics. It refuses a log in which the numbers of a
-// partition do not rise: nothing could be judged by it.
+// partition do not rise: nothing could be judged by it. While a producer writes
+// it is the truth so far.
 func ReadTruth(ctx context.Context, c kafka.Config) (*Truth, error) {
 	t := &Truth{board: map[string]int64{}}
 	var wrong error
