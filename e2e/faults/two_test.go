@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"livemap/e2e/stage"
-	"livemap/internal/child"
+	"livemap/internal/testkit"
 	"livemap/kafka"
 )
 
@@ -22,11 +22,7 @@ func TestTwoAggregators(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port, err := child.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := child.Address(port)
+	address := testkit.FreeAddress(t)
 	instances := []string{"a", "b"}
 	command := func(name string, args ...string) *stage.Command {
 		c := stage.NewCommand(program, dir, name, args...)

@@ -58,7 +58,7 @@ var rules = []rule{
 	{room: "e2e", test: slices.Concat(contracts, []string{"orders/journey", "orders/synthetic", "orders/classification", "kafka", "internal/certtest", "internal/testkit"}, logs), why: "whole processes judged from outside: of the figures it knows only the records"},
 	{room: "e2e/stage", may: []string{"internal/child", "internal/certtest", "deploy/nginx"}, why: "processes and their addresses; what they do is for others to judge"},
 	{room: "e2e/numbered", may: []string{"feed", "kafka", "sse", "kafka/kafkatest"}, why: "never the hub: a judge that shares code with the accused shares its mistakes"},
-	{room: "e2e/faults", may: []string{"feed", "kafka", "kafka/kafkatest", "e2e/stage", "e2e/numbered"}, why: "whole processes judged from outside"},
+	{room: "e2e/faults", may: []string{"feed", "kafka", "kafka/kafkatest", "e2e/stage", "e2e/numbered"}, test: []string{"internal/testkit"}, why: "whole processes judged from outside"},
 	{room: "e2e/latency", may: []string{"feed", "kafka", "kafka/kafkatest", "e2e/stage"}, why: "whole processes measured from outside"},
 	{room: "e2e/clients", test: []string{"internal/child", "kafka", "e2e/stage", "e2e/numbered"}, why: "clients that others wrote, judged from outside"},
 	{room: "e2e/broken", test: []string{"feed", "kafka", "kafka/kafkatest", "e2e/stage", "e2e/numbered"}, why: "a cluster and a pod, judged from outside"},
