@@ -10,5 +10,5 @@ func freeBytes(dir string) (uint64, error) {
 	if err := unix.Statfs(dir, &s); err != nil {
 		return 0, err
 	}
-	return uint64(s.Bavail) * uint64(s.Bsize), nil //nolint:gosec,unconvert // their types differ by system, and none is negative
+	return uint64(s.Bavail) * uint64(s.Bsize), nil // #nosec G115 -- their types differ by system, and none is negative
 }
