@@ -35,7 +35,7 @@ test: setup ## everything: race detector, real Kafka, the oracle, the page in Ch
 fuzz: ## run every fuzz target for FUZZTIME
 	ci/fuzz $(FUZZTIME)
 
-bench: setup ## measure beside other servers, pinned: eleven minutes, with nothing else running
+bench: setup ## measure beside other servers, pinned: some sixteen minutes, with nothing else running
 	go -C bench run . -rounds $(ROUNDS) -only '$(ONLY)' -docs ../docs/measurements.md
 
 faults: setup ## kill pods, nginx, Kafka and the aggregator under 5,000 clients for MINUTES

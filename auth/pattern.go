@@ -31,6 +31,7 @@ const subjectMark = "{sub}"
 // Names are compared byte by byte: no case folding, no percent-decoding, no
 // Unicode normalisation. A look-alike is another name.
 type Patterns struct {
+	_ [0]func() // not comparable: sets that are equal may be two
 	// A pointer, because a pod keeps a permit for each token, and most of them
 	// have their patterns in common.
 	*lists
@@ -48,7 +49,7 @@ var (
 )
 
 // Everything returns the set of all names.
-func Everything() Patterns { return Patterns{everything} }
+func Everything() Patterns { return Patterns{lists: everything} }
 
 // list returns what the set holds; the zero value holds nothing.
 func (p Patterns) list() *lists {
@@ -194,7 +195,7 @@ func canonical(exact, prefixes []string) Patterns {
 	slices.Sort(exact)
 	exact = slices.Compact(exact)
 	l.exact = slices.DeleteFunc(exact, l.matchPrefix)
-	return Patterns{l}
+	return Patterns{lists: l}
 }
 
 // Match says whether name is in the set.

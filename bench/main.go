@@ -2,7 +2,7 @@
 // one run on one machine: memory per client, CPU per event, latency, and what is
 // delivered when more is offered than an event a call can carry.
 //
-//	make bench                        three rounds, about eleven minutes
+//	make bench                        three rounds, about sixteen minutes
 //	make bench ROUNDS=1 ONLY=floor,livemap
 //	go -C bench run . past            a crowd that comes back from the past while others listen
 //	go -C bench run . -quick          a look whether all of it works

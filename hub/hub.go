@@ -54,10 +54,11 @@ type Hub struct {
 	rings    map[string]*ring // by ringName
 	views    int
 	ready    bool
-	arrived  time.Time // when the records being published came; zero: none are
-	progress broadcast // sent when positions advanced
-	scratch  []byte    // of publish: the frame being made
-	raw      []byte    // of publish: the binary id being made
+	arrived  time.Time   // when the records being published came; zero: none are
+	progress broadcast   // sent when positions advanced
+	scratch  []byte      // of publish: the frame being made
+	raw      []byte      // of publish: the binary id being made
+	stirred  []*listener // of wake
 
 	past     *past // nil: nothing is known but what the journals hold; its lock is taken last
 	builders builders

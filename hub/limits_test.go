@@ -116,6 +116,34 @@ func TestPublishAllocations(t *testing.T) {
 	}
 }
 
+// Who is told of news can read them at once: the first of many shards need not
+// wait until all others were told.
+func TestNewsCanBeReadAtOnce(t *testing.T) {
+	s := newStage(t, nil)
+	c, err := s.Join(both("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Reject()
+	told := 0
+	for range 3 {
+		l := &listener{stir: func() {
+			told++
+			if !c.view.ring.mu.TryRLock() {
+				t.Error("the ring is locked")
+				return
+			}
+			c.view.ring.mu.RUnlock()
+		}}
+		c.view.listen(l)
+		defer c.view.unlisten(l)
+	}
+	s.put("figures/0@0 a=1")
+	if told != 3 {
+		t.Errorf("%d of 3 were told", told)
+	}
+}
+
 // A ring stays within its bytes and its age.
 func TestRingBounds(t *testing.T) {
 	r := newRing([]int{0}, plain, 4*segmentBytes, time.Minute)

@@ -131,8 +131,13 @@ func (h *Hub) finish(ring *ring, body int) {
 // wake tells all who wait that there is more. Needs mu.
 func (h *Hub) wake() {
 	for _, ring := range h.rings {
-		ring.wake()
+		h.stirred = ring.wake(h.stirred)
 	}
+	for _, l := range h.stirred {
+		l.stir()
+	}
+	clear(h.stirred)
+	h.stirred = h.stirred[:0]
 	h.progress.send()
 }
 

@@ -199,19 +199,21 @@ func (r *ring) drop(s *segment) {
 	r.bytes -= len(s.data)
 }
 
-// wake lets the walkers and shards of all views know that have new frames.
-func (r *ring) wake() {
+// wake lets the walkers of all views know that have new frames, and appends to
+// stir the listeners who are to be told. Not here: the first of them begins to
+// read, on another core, while the next is told, and would have to wait for the
+// lock.
+func (r *ring) wake(stir []*listener) []*listener {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, v := range r.dirty {
 		v.dirty = false
 		v.news.send()
-		for _, l := range v.listeners {
-			l.stir()
-		}
+		stir = append(stir, v.listeners...)
 	}
 	clear(r.dirty)
 	r.dirty = r.dirty[:0]
+	return stir
 }
 
 // segmentOf returns the index of the segment that holds frame n, which must be

@@ -26,7 +26,8 @@ type view struct {
 }
 
 // listener is somebody who looks after many clients of a view and wants to be
-// told of news by a call, which must not wait and is made under ring.mu.
+// told of news by a call, which must not wait. The sequencer makes it, with the
+// ring's lock free; it may come once more after unlisten.
 type listener struct{ stir func() }
 
 // listen adds a listener.

@@ -40,12 +40,8 @@ type fetched struct {
 // request's goroutine, beside whatever the caller does with earlier ones.
 func (f *follower) requestRecords(leader int32, ps []*partition) {
 	req := f.fetchRequest(ps)
-	asked := make(map[partitionName]int, len(ps))
-	names := map[[16]byte]string{}
 	got := make([]fetched, len(ps))
 	for i, p := range ps {
-		asked[partitionName{p.topic.name, p.number}] = i
-		names[p.topic.id] = p.topic.name
 		got[i] = fetched{wanted: p.next, next: p.next, err: errNotAnswered}
 	}
 	decode := decodePartition
@@ -58,21 +54,41 @@ func (f *follower) requestRecords(leader int32, ps []*partition) {
 			err = kerr.ErrorForCode(resp.(*kmsg.FetchResponse).ErrorCode)
 		}
 		if err == nil {
+			i := 0
 			for _, rt := range resp.(*kmsg.FetchResponse).Topics {
 				name := rt.Topic
-				if name == "" { // since version 13 topics go by their id
-					name = names[rt.TopicID]
+				for _, asked := range req.Topics {
+					if name == "" && asked.TopicID == rt.TopicID { // since version 13 topics go by their id
+						name = asked.Topic
+					}
 				}
 				for j := range rt.Partitions {
 					rp := &rt.Partitions[j]
-					if i, ok := asked[partitionName{name, rp.Partition}]; ok {
-						got[i] = decode(f.decoder, name, got[i].wanted, rp)
+					if at := find(ps, i, name, rp.Partition); at >= 0 {
+						i = at + 1
+						got[at] = decode(f.decoder, name, got[at].wanted, rp)
 					}
 				}
 			}
 		}
 		return func() { f.applyFetch(ps, got, err) }
 	})
+}
+
+// find returns where a partition stands in ps, looking from i on and then from the
+// beginning, or -1. An answer keeps about the order of its request, and a map of
+// a request's partitions was a quarter of what a fetch allocates.
+func find(ps []*partition, i int, name string, number int32) int {
+	for range ps {
+		if i >= len(ps) {
+			i = 0
+		}
+		if p := ps[i]; p.number == number && p.topic.name == name {
+			return i
+		}
+		i++
+	}
+	return -1
 }
 
 // errNotAnswered stands for a partition that the answer left out.

@@ -76,6 +76,34 @@ func TestStartOffset(t *testing.T) {
 	}
 }
 
+// An answer may have any order, leave partitions out, and hold what nobody asked for.
+func TestFindPartition(t *testing.T) {
+	a, b := &topic{followTopic: followTopic{name: "a"}}, &topic{followTopic: followTopic{name: "b"}}
+	ps := []*partition{{topic: a, number: 1}, {topic: b, number: 0}, {topic: a, number: 0}}
+	for _, test := range []struct {
+		from   int
+		name   string
+		number int32
+		want   int
+	}{
+		{0, "a", 1, 0},
+		{1, "b", 0, 1},
+		{2, "a", 0, 2},
+		{3, "a", 1, 0}, // behind the last
+		{1, "a", 1, 0},
+		{0, "b", 1, -1},
+		{2, "c", 0, -1},
+		{0, "", 0, -1},
+	} {
+		if got := find(ps, test.from, test.name, test.number); got != test.want {
+			t.Errorf("%s/%d from %d: %d, want %d", test.name, test.number, test.from, got, test.want)
+		}
+	}
+	if got := find(nil, 0, "a", 0); got != -1 {
+		t.Errorf("in nothing: %d", got)
+	}
+}
+
 func TestBackoff(t *testing.T) {
 	for failures, want := range []time.Duration{backoffFirst, backoffFirst, 2 * backoffFirst, 4 * backoffFirst} {
 		if got := backoff(failures); got != want {

@@ -172,6 +172,10 @@ func TestHostile(t *testing.T) {
 		good[i] = s.stream(eventsPath)
 	}
 	expect()
+	for range 150 { // ring and journal are full
+		publish()
+		expect()
+	}
 	round := func(rounds int) {
 		over := make(chan struct{})
 		others := storm(s.address, 8, over)

@@ -188,7 +188,7 @@ func TestConnections(t *testing.T) {
 	dial()
 	eventually(t, "both are counted", func() bool { return s.connections.count() == 2 })
 	c := dial()
-	c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	c.SetReadDeadline(time.Now().Add(20 * time.Second))
 	if n, err := c.Read(make([]byte, 1)); n > 0 || err == nil {
 		t.Error("the fourth is served")
 	} else if e, ok := err.(net.Error); ok && e.Timeout() {
@@ -225,7 +225,7 @@ func TestIdleConnectionsPerAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	c.SetReadDeadline(time.Now().Add(20 * time.Second))
 	if _, err := c.Read(make([]byte, 1)); err == nil {
 		t.Error("the third is served")
 	}

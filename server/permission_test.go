@@ -252,7 +252,7 @@ func permissionRound(t *testing.T, rng *rand.Rand, each int, ids []string, count
 	before := len(k.records)
 	publish(40)
 	checkLatest(t, rng, s, m, k, counts)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	s.hub.Drain(ctx, 0)
 	ids = nil

@@ -41,6 +41,7 @@ func (r Report) ratios() []ratio {
 	over("CPU per event over the best peer's ("+leanest+")", leanest, "at most 0.75", cpu)
 	over("p99 over the floor's", floor, "at most 1.15", p99)
 	all = append(all, ratio{"share delivered of the overload", stats.Of(r.values(ours, share)...), "at least 0.95"})
+	all = append(all, ratio{"p99 of the overload, ms", stats.Of(r.values(ours, overloadP99)...), "under 200"})
 	strongest, _ := r.best(most, true)
 	over("most events delivered over the best peer's ("+strongest+")", strongest, "at least 8", most)
 	over("storm: CPU per client that comes back over accept, parse and Hijack alone", accept, "at most 1.30", storm)

@@ -41,7 +41,7 @@ var columns = []column{
 	{"p99 ms", 0, p99},
 	{"overload: events/s", 0, overload},
 	{"share %", 1, func(r trial.Result) float64 { return 100 * share(r) }},
-	{"p99 ms", 0, func(r trial.Result) float64 { return orNone(r.Overload.P99, r.Overload.Seconds) }},
+	{"p99 ms", 0, overloadP99},
 	{"CPU µs per event", 2, func(r trial.Result) float64 { return orNone(r.Overload.CPUMicros, r.Overload.Seconds) }},
 	{"most: events/s", 0, most},
 	{"of", 0, func(r trial.Result) float64 { return orNone(r.Most.Offered/r.Most.Seconds, r.Most.Seconds) }},
@@ -57,6 +57,8 @@ func storm(r trial.Result) float64    { return orNone(r.Storm.CPUMicros, r.Storm
 func p99(r trial.Result) float64      { return r.Quiet.P99 }
 func overload(r trial.Result) float64 { return orNone(r.Overload.PerSecond(), r.Overload.Seconds) }
 func share(r trial.Result) float64    { return orNone(r.Overload.Share(), r.Overload.Seconds) }
+
+func overloadP99(r trial.Result) float64 { return orNone(r.Overload.P99, r.Overload.Seconds) }
 
 // orNone returns no number for a phase that did not take place.
 func orNone(v, seconds float64) float64 {

@@ -23,7 +23,7 @@ const (
 	Floor Kind = "floor" // what one event a send can cost at the least
 	Peer  Kind = "peer"
 	Ours  Kind = "ours"
-	// Open is ours without tokens, for comparison.
+	// Open is ours without tokens, for comparison, in the first round only.
 	Open Kind = "open"
 	// Accept takes clients and gives them nothing: what a storm costs at the
 	// least.
