@@ -13,8 +13,8 @@ import (
 const (
 	// tidyGrowth is the part of the heap, and tidyBytes the least, by which it must
 	// have grown.
-	tidyGrowth = 16
-	tidyBytes  = 1 << 20
+	tidyGrowth = 32
+	tidyBytes  = 256 << 10
 	// tidyRest is the least time between two runs, and tidyShare how many times
 	// longer than the last one took: the share of a core that tidying may take.
 	tidyRest  = 3 * time.Second

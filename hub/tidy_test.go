@@ -26,14 +26,14 @@ func TestTidy(t *testing.T) {
 		came             int
 	}{
 		{heap: 20 * mib, live: 20 * mib},
-		{heap: 20*mib + mib, live: 20 * mib}, // a sixteenth is more
-		{heap: 22 * mib, live: 20 * mib},     // done
-		{heap: 24 * mib, live: 20 * mib},     // too soon
-		11:                                   {heap: 24 * mib, live: 20 * mib, came: rushClients},
-		12:                                   {heap: 24 * mib, live: 20 * mib, took: int64(100 * time.Millisecond)}, // done, and takes long
-		24:                                   {heap: 30 * mib, live: 20 * mib},                                      // would be its time, had it not
-		33:                                   {heap: 15 * mib, live: 15 * mib},
-		34:                                   {heap: 16 * mib, live: 15 * mib}, // done: more than a mebibyte and a sixteenth above the least
+		{heap: 20*mib + mib/2, live: 20 * mib}, // a thirty-second is more
+		{heap: 22 * mib, live: 20 * mib},       // done
+		{heap: 24 * mib, live: 20 * mib},       // too soon
+		11:                                     {heap: 24 * mib, live: 20 * mib, came: rushClients},
+		12:                                     {heap: 24 * mib, live: 20 * mib, took: int64(100 * time.Millisecond)}, // done, and takes long
+		24:                                     {heap: 30 * mib, live: 20 * mib},                                      // would be its time, had it not
+		33:                                     {heap: 15 * mib, live: 15 * mib},
+		34:                                     {heap: 16 * mib, live: 15 * mib}, // done: more than a thirty-second above the least
 	} {
 		at = begin.Add(time.Duration(second) * time.Second)
 		if step.heap == 0 {
