@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { openPage, picture, SIZES, startBrowser } from '../web/test/browser.mjs';
+import { FLAGS, openPage, picture, SIZES, startBrowser } from '../web/test/browser.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const work = mkdtempSync(join(tmpdir(), 'livemap-internet-'));
@@ -128,7 +128,7 @@ before(async () => {
     return true;
   });
   assert.ok(await listens(https));
-  browser = await startBrowser([`--host-resolver-rules=MAP map.example:443 127.0.0.1:${https}`, `--ignore-certificate-errors-spki-list=${pin}`]);
+  browser = await startBrowser([...FLAGS, `--host-resolver-rules=MAP map.example:443 127.0.0.1:${https}`, `--ignore-certificate-errors-spki-list=${pin}`]);
 });
 
 after(async () => {

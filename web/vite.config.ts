@@ -39,12 +39,30 @@ function licenses(): Plugin {
   };
 }
 
+/**
+ * Lets a browser fetch, beside the scripts, what they would ask for first once
+ * they run: the shop's settings, and the letters that the figures are set in.
+ */
+function early(): Plugin {
+  return {
+    name: 'livemap-early',
+    transformIndexHtml: {
+      order: 'post',
+      handler: (_html, { bundle }) => {
+        const font = Object.keys(bundle ?? {}).find((name) => name.endsWith('.woff2'));
+        const link = (attrs: Record<string, string | boolean>) => ({ tag: 'link', attrs: { rel: 'preload', crossorigin: true, ...attrs }, injectTo: 'head' as const });
+        return [link({ as: 'fetch', href: './page.json' }), ...(font ? [link({ as: 'font', type: 'font/woff2', href: `./${font}` })] : [])];
+      },
+    },
+  };
+}
+
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 export default defineConfig({
   // Relative addresses: the page also works below a path prefix of a proxy.
   base: './',
-  plugins: [svelte({ configFile: false, preprocess: vitePreprocess() }), land(), licenses()],
+  plugins: [svelte({ configFile: false, preprocess: vitePreprocess() }), land(), licenses(), early()],
   build: {
     target: 'es2022',
     assetsInlineLimit: 0,

@@ -23,9 +23,14 @@ import (
 	"livemap/server"
 )
 
-// demoHistory is how much of the past a first start invents, so that the map
-// begins with a trend and a history instead of an empty page.
-const demoHistory = 10 * time.Minute
+// How much of the past a first start invents, so that the map begins with a
+// last hour, and with products that are compared with one, instead of an empty
+// page: an hour and the minute that is not over, or as many whole minutes as
+// have demoPastOrders, which are done in seconds.
+const (
+	demoPast       = 61 * time.Minute
+	demoPastOrders = 750_000
+)
 
 // What the demo keeps of each log topic: enough for the last hour.
 const (
@@ -77,11 +82,11 @@ func (c *demoCmd) run(e env, log *slog.Logger, addr, dir string) error {
 		return kafkaError(err)
 	}
 	now := orders.TimeOf(time.Now())
-	since, err := firstStart(dir, now)
+	since, fresh, err := c.firstStart(dir, now)
 	if err != nil {
 		return usage(err)
 	}
-	src, pace, err := c.source(since, now)
+	src, pace, err := c.source(since, fresh, now)
 	if err != nil {
 		return usage(err)
 	}
@@ -134,33 +139,44 @@ func demoTopics() []kafka.TopicSpec {
 	return topics
 }
 
-// firstStart returns where the totals begin: demoHistory before the first start
-// on the folder, which a file in it remembers.
-func firstStart(dir string, now orders.Time) (orders.Time, error) {
+// past returns how much a first start invents. A rate that is wrong is told by
+// whoever opens the source.
+func (c *demoCmd) past() time.Duration {
+	rate, err := pacer.ParseRate(c.Rate)
+	if err != nil || rate <= 0 {
+		return time.Minute
+	}
+	fits := time.Duration(demoPastOrders/float64(rate)) * time.Second
+	return max(time.Minute, min(demoPast, fits.Truncate(time.Minute)))
+}
+
+// firstStart returns where the totals begin: the past before the first start on
+// the folder, which a file in it remembers, and whether this is that start.
+func (c *demoCmd) firstStart(dir string, now orders.Time) (since orders.Time, fresh bool, err error) {
 	path := filepath.Join(dir, "totals-since")
 	text, err := os.ReadFile(path)
 	if err == nil {
 		since, err := orders.ParseTime(strings.TrimSpace(string(text)))
 		if err != nil {
-			return 0, fmt.Errorf("%s: %w; delete the folder to begin anew", path, err)
+			return 0, false, fmt.Errorf("%s: %w; delete the folder to begin anew", path, err)
 		}
-		return since, nil
+		return since, false, nil
 	}
 	if !errors.Is(err, os.ErrNotExist) {
-		return 0, err
+		return 0, false, err
 	}
-	since := now.Add(-demoHistory)
-	since -= since % 1000 // totals begin at a whole second
-	return since, os.WriteFile(path, []byte(since.String()+"\n"), 0o600)
+	since = now.Add(-c.past())
+	since -= since % orders.Time(time.Minute.Milliseconds()) // a time that the page can write
+	return since, true, os.WriteFile(path, []byte(since.String()+"\n"), 0o600)
 }
 
 // source opens the source of orders. A synthetic world that is new begins where
 // the totals do; one that goes on begins now.
-func (c *demoCmd) source(since, now orders.Time) (orders.Source, pacer.Config, error) {
+func (c *demoCmd) source(since orders.Time, fresh bool, now orders.Time) (orders.Source, pacer.Config, error) {
 	flags := ordersCmd{Source: c.Source, Rate: c.Rate, Speed: 1440, Seed: uint64(now)}
 	if c.Source != "synthetic" {
 		flags.Rate = "" // by its own times
-	} else if now.Sub(since) < demoHistory+time.Second {
+	} else if fresh {
 		flags.Start = since.String()
 	}
 	return openSource(&flags, now)

@@ -7,15 +7,18 @@ import { chromium } from 'playwright-core';
 /** Sizes that every screen is looked at in. */
 export const SIZES = { laptop: [1440, 900], phone: [390, 844], wall: [1920, 1080] };
 
-/** How Chromium is started: without a GPU, and without calling home. */
-export const FLAGS = [
-  '--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync',
-];
+/** How Chromium is started: without calling home. */
+const ALWAYS = ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+
+/** With WebGL, drawn by the processor. */
+export const FLAGS = [...ALWAYS, '--use-angle=swiftshader', '--enable-unsafe-swiftshader'];
+
+/** Without WebGL: the page shows its flat map, and putting frames together costs a tenth. */
+export const FLAT = [...ALWAYS, '--disable-gpu', '--disable-software-rasterizer'];
 
 /** Starts Chromium with a fresh profile. */
-export function startBrowser(more = []) {
-  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: [...FLAGS, ...more] });
+export function startBrowser(flags = FLAGS) {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: flags });
 }
 
 /**
@@ -44,6 +47,17 @@ export async function openPage(browser, origin, path, [width, height], allow = (
   return { page, faults, response };
 }
 
+/**
+ * Lets a page paint ten times a second instead of sixty: without a GPU each frame
+ * is drawn and put together by the cores that the other tests run on.
+ */
+export function calm(page) {
+  return page.addInitScript(() => {
+    window.requestAnimationFrame = (call) => setTimeout(() => call(performance.now()), 100);
+    window.cancelAnimationFrame = clearTimeout;
+  });
+}
+
 /** What breaks the layout: overflow, figures or lists over the globe, a globe that is cropped. */
 export function layoutFaults(page) {
   return page.evaluate(() => {
@@ -52,7 +66,7 @@ export function layoutFaults(page) {
     const canvas = document.querySelector('canvas').getBoundingClientRect();
     if (canvas.left < -1 || canvas.right > innerWidth + 1) faults.push(`globe from ${canvas.left} to ${canvas.right}`);
     const over = (r) => r.width > 0 && r.height > 0 && r.left < canvas.right && r.right > canvas.left && r.top < canvas.bottom && r.bottom > canvas.top;
-    for (const element of document.querySelectorAll('[data-figure], [data-totals], [data-trending], li, header > *, .tools, .timeline'))
+    for (const element of document.querySelectorAll('[data-figure], [data-totals], [data-trending], main li, header > *, .tools, .timeline'))
       if (over(element.getBoundingClientRect())) faults.push(`over the globe: ${element.className} ${element.textContent.slice(0, 30)}`);
     for (const element of document.querySelectorAll('[data-text], .value, .tones > span, dd'))
       if (element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).display !== 'inline') faults.push(`text does not fit: ${element.textContent}`);

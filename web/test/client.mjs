@@ -7,14 +7,14 @@
 // and the last that a tab received was received exactly once.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { openPage, SIZES, startBrowser } from './browser.mjs';
+import { FLAT, openPage, SIZES, startBrowser } from './browser.mjs';
 import { startFake } from './fake/server.mjs';
 
 const WAIT = { timeout: 90_000, polling: 100 };
 const network = (text) => text.includes('Failed to load resource') || text.includes('ERR_');
 
 let browser;
-before(async () => (browser = await startBrowser()));
+before(async () => (browser = await startBrowser(FLAT)));
 after(() => browser?.close());
 
 /** Opens a blank page of the server. `alone`: as on a browser without SharedWorker. */
@@ -75,10 +75,10 @@ function at(mode, name, test, options = {}) {
 }
 
 // Most of the time they wait.
-describe('client', { concurrency: 2 }, () => {
+describe('client', { concurrency: 3 }, () => {
   for (const alone of [false, true]) {
     const way = alone ? 'an elected worker' : 'a SharedWorker';
-    describe(`tabs that share ${way}`, { concurrency: true }, () => {
+    describe(`tabs that share ${way}`, { concurrency: 3 }, () => {
       at('live', 'are one connection for the server, eight of them', async (context, server) => {
         const tabs = [];
         for (let i = 0; i < 8; i++) {

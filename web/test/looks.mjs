@@ -1,24 +1,23 @@
-// The page in Chromium as different people have it: every size, both themes,
-// every language, keyboard only, a screen reader. Driven by the fake
-// server; needs no livemap.
+// The page in Chromium as different people have it: every language, from right
+// to left, keyboard only, on paper, as a shop made it. What it looks like in every
+// state, size and theme is in states.mjs. Driven by the fake server; needs no livemap.
 //
 //   node --test test/looks.mjs          (SHOTS=DIR keeps a picture of each)
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, before, describe, it } from 'node:test';
-import { layoutFaults, openPage, picture, SIZES, startBrowser } from './browser.mjs';
+import { calm, FLAT, layoutFaults, openPage, picture, SIZES, startBrowser } from './browser.mjs';
 import { contrastFaults } from './contrast.mjs';
 import { startFake } from './fake/server.mjs';
+import { axeFaults, inspect, resize } from './inspect.mjs';
 
 const shots = process.env.SHOTS;
 const WAIT = { timeout: 60_000 };
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 let browser;
 let server;
 before(async () => {
-  browser = await startBrowser();
+  browser = await startBrowser(FLAT);
   server = await startFake({ rate: 200 });
 });
 after(async () => {
@@ -26,108 +25,125 @@ after(async () => {
   await server?.close();
 });
 
-/** What axe-core finds: rule and element of each violation. */
-async function axeFaults(page) {
-  // Not a script of the page: the policy does not concern what the test itself evaluates.
-  await page.evaluate(AXE);
-  return page.evaluate(async () => {
-    const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
-    return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(' ')} ${node.any[0]?.message ?? node.failureSummary ?? ''}`));
-  });
-}
-
-async function open(query, size, { ready = true } = {}) {
-  const opened = await openPage(browser, server.url, `/?test=1&flat=1&${query}`, size, (text) => /Failed to load resource|ERR_/.test(text));
-  if (ready) await opened.page.waitForFunction(() => document.querySelectorAll('[data-figure] [data-text]').length === 5 && document.querySelector('canvas'), undefined, WAIT);
+async function open(query, size = SIZES.laptop) {
+  const opened = await openPage(browser, server.url, `/?test=1&flat=1&${query}`, size, undefined, calm);
+  await opened.page.waitForFunction(() => document.querySelectorAll('[data-figure] [data-text]').length === 5 && document.querySelector('canvas'), undefined, WAIT);
   return opened;
 }
 
-for (const theme of ['dark', 'light'])
-  for (const [name, size] of Object.entries(SIZES))
-    it(`axe-core and contrast: ${theme}, ${name}`, { timeout: 120_000 }, async () => {
-      const { page, faults } = await open(`theme=${theme}`, size);
-      await page.waitForFunction(() => document.querySelectorAll('.latest li time').length > 3, undefined, WAIT);
-      assert.deepEqual(await axeFaults(page), []);
-      assert.deepEqual(await contrastFaults(page), []);
-      assert.deepEqual(await layoutFaults(page), []);
-      await picture(page, shots, `looks-${theme}-${name}`);
-      await page.keyboard.press('c');
-      await page.waitForSelector('dialog[open]');
-      assert.deepEqual(await axeFaults(page), []);
-      assert.deepEqual(faults, []);
-      await page.close();
-    });
-
-describe('states', () => {
-  const badge = (page, wanted) => page.waitForFunction((want) => document.querySelector('.badge')?.dataset.badge === want, wanted, WAIT);
-  for (const [mode, state] of [['503', 'connecting'], ['401', 'expired'], ['old', 'stale'], ['live', 'paused'], ['drain', 'reconnecting']])
-    it(`axe-core: ${state}, large and light, small and dark`, { timeout: 120_000 }, async () => {
-      server.state.mode = mode;
-      const { page } = await open('', SIZES.laptop, { ready: false });
-      if (state === 'paused') {
-        await badge(page, 'live');
-        await page.keyboard.press(' ');
-      }
-      await badge(page, state);
-      for (const size of [SIZES.laptop, SIZES.phone]) {
-        await page.setViewportSize({ width: size[0], height: size[1] });
-        await page.click('[data-tool="theme"]');
-        assert.deepEqual(await axeFaults(page), [], `${state} at ${size}`);
-      }
-      server.state.mode = 'live';
-      await page.close();
-    });
-});
-
-describe('languages', () => {
+describe('languages', { concurrency: 3 }, () => {
   const title = { en: 'Live commerce', fr: 'Commerce en direct', de: 'Handel live', ja: 'ライブコマース', zh: '实时交易', es: 'Comercio en directo', pt: 'Comércio ao vivo' };
   for (const [language, name] of Object.entries(title))
-    it(`${language}: nothing runs out of its place`, { timeout: 120_000 }, async () => {
-      const { page, faults } = await open(`lang=${language}`, SIZES.laptop);
+    it(`${language}: nothing runs out of its place, nothing for axe-core`, { timeout: 120_000 }, async () => {
+      const { page, faults } = await open(`lang=${language}`);
       assert.equal(await page.title(), name);
       assert.equal(await page.evaluate(() => document.documentElement.lang), language);
-      for (const size of [SIZES.laptop, SIZES.phone]) {
-        await page.setViewportSize({ width: size[0], height: size[1] });
-        assert.deepEqual(await layoutFaults(page), [], `${size}`);
-      }
-      assert.deepEqual(faults, []);
       await picture(page, shots, `looks-${language}`);
-      await page.close();
+      await inspect(page, { themes: 1 });
+      assert.deepEqual(faults, []);
+      await page.context().close();
     });
 
   it('from right to left: mirrored, and nothing overlaps', { timeout: 120_000 }, async () => {
-    const { page } = await open('dir=rtl', SIZES.laptop);
+    const { page, faults } = await open('dir=rtl');
     const [figures, lists] = await page.evaluate(() => ['.figures', '.lists'].map((s) => document.querySelector(s).getBoundingClientRect().left));
     assert.ok(figures > lists, 'figures stand right of the lists');
-    assert.deepEqual(await layoutFaults(page), []);
-    await page.setViewportSize({ width: SIZES.phone[0], height: SIZES.phone[1] });
-    assert.deepEqual(await layoutFaults(page), []);
-    await page.close();
+    await picture(page, shots, 'looks-rtl');
+    await inspect(page, { themes: 1, contrast: true });
+    assert.deepEqual(faults, []);
+    await page.context().close();
+  });
+
+  it('letters of Japanese and Chinese are drawn, not boxes', { timeout: 120_000 }, async () => {
+    const { page } = await open('lang=ja');
+    const ink = await page.evaluate(() => {
+      const pen = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+      pen.font = `32px ${getComputedStyle(document.body).fontFamily}`;
+      const drawn = (letter) => {
+        pen.clearRect(0, 0, 64, 64);
+        pen.fillText(letter, 4, 40);
+        return pen.getImageData(0, 0, 64, 64).data.join();
+      };
+      return ['ラ', '京', '易', '\u{10ffff}'].map(drawn);
+    });
+    assert.equal(new Set(ink).size, 4, 'each letter looks different, and none like a letter that no font has');
+    await page.context().close();
   });
 });
 
-describe('keyboard', () => {
-  it('reaches everything, and shows where it is', { timeout: 120_000 }, async () => {
-    const { page } = await open('', SIZES.laptop);
+describe('keyboard', { concurrency: 3 }, () => {
+  /** All that can be reached, in the order in which it is, with what shows that it has been. */
+  const walk = async (page) => {
     const reached = [];
-    for (let i = 0; i < 12; i++) {
+    await page.evaluate(() => {
+      const numbers = new Map();
+      window.numberOf = (element) => numbers.get(element) ?? (numbers.set(element, numbers.size), numbers.size - 1);
+    });
+    for (let i = 0; i < 80; i++) {
       await page.keyboard.press('Tab');
-      reached.push(
-        await page.evaluate(() => {
-          const at = document.activeElement;
-          const shown = at.matches('input[type=range]') ? at.parentElement : at;
-          return [at.dataset.tool ?? (at.matches('[data-choose]') ? 'choose' : at.type ?? at.tagName), getComputedStyle(shown).outlineStyle];
-        }),
-      );
+      const at = await page.evaluate(() => {
+        const at = document.activeElement;
+        if (at === document.body) return undefined;
+        // The slider itself is unseen: its track shows where the hand is.
+        const shown = at.matches('input[type=range]') ? at.parentElement : at;
+        return { place: window.numberOf(at), outlined: getComputedStyle(shown).outlineStyle !== 'none' };
+      });
+      if (at === undefined || at.place === reached[0]?.place) break;
+      reached.push(at);
     }
-    const names = reached.map(([name]) => name);
-    for (const name of ['pause', 'theme', 'share', 'kiosk', 'choose', 'range']) assert.ok(names.includes(name), `${name} in ${names}`);
-    for (const [name, outline] of reached.slice(0, 6)) assert.notEqual(outline, 'none', name);
-    await page.close();
+    return reached;
+  };
+  const wanted = (page) =>
+    page.evaluate(() =>
+      [...document.querySelectorAll('button, input, a[href], select, [tabindex]')].flatMap((e) => (e.tabIndex >= 0 && e.checkVisibility({ visibilityProperty: true }) ? [window.numberOf(e)] : [])),
+    );
+
+  for (const [name, size] of Object.entries(SIZES))
+    it(`reaches everything and shows where it is: ${name}`, { timeout: 120_000 }, async () => {
+      const { page } = await open('', size);
+      const reached = await walk(page);
+      assert.deepEqual(reached.map((r) => r.place).sort((a, b) => a - b), (await wanted(page)).sort((a, b) => a - b));
+      assert.deepEqual(reached.filter((r) => !r.outlined), []);
+      assert.ok(reached.length >= (name === 'phone' ? 6 : 7), `${reached.length} places`);
+      await page.context().close();
+    });
+
+  it('goes through the list of countries and stays in it', { timeout: 120_000 }, async () => {
+    const { page } = await open('');
+    await page.keyboard.press('c');
+    await page.waitForSelector('dialog[open]');
+    for (let i = 0; i < 6; i++) {
+      await page.keyboard.press('Tab');
+      assert.ok(await page.evaluate(() => document.activeElement === document.body || document.activeElement.closest('dialog') !== null));
+    }
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('dialog', { state: 'detached' });
+    await page.context().close();
+  });
+
+  it('turns the tabs of a phone with arrows', { timeout: 120_000 }, async () => {
+    const { page } = await open('', SIZES.phone);
+    await page.focus('#tab-orders');
+    await page.keyboard.press('ArrowRight');
+    assert.deepEqual(await page.evaluate(() => [document.activeElement.id, document.querySelector('#panel-trending').checkVisibility(), document.querySelector('#panel-orders').checkVisibility()]), ['tab-trending', true, false]);
+    await page.context().close();
+  });
+
+  it('goes back in time on the slider, changes the speed, and comes back with L', { timeout: 120_000 }, async () => {
+    const { page } = await open('');
+    await page.focus('input[type=range]');
+    for (let i = 0; i < 12; i++) await page.keyboard.press('ArrowLeft');
+    await page.waitForFunction(() => document.querySelector('.badge').dataset.badge === 'replay' && document.querySelector('.speeds'), undefined, WAIT);
+    await page.focus('.speeds button:nth-child(2)');
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => document.querySelector('.speeds [aria-pressed="true"]')?.textContent === '10×', undefined, WAIT);
+    await page.keyboard.press('l');
+    await page.waitForFunction(() => document.querySelector('.badge').dataset.badge === 'live', undefined, WAIT);
+    await page.context().close();
   });
 
   it('K is the kiosk and Escape leaves it; T changes the theme', { timeout: 120_000 }, async () => {
-    const { page } = await open('', SIZES.laptop);
+    const { page } = await open('');
     const kiosk = () => page.evaluate(() => getComputedStyle(document.querySelector('.tools')).visibility);
     await page.keyboard.press('k');
     assert.equal(await kiosk(), 'hidden');
@@ -136,12 +152,23 @@ describe('keyboard', () => {
     const before = await page.evaluate(() => document.documentElement.dataset.theme);
     await page.keyboard.press('t');
     assert.notEqual(await page.evaluate(() => document.documentElement.dataset.theme), before);
-    await page.close();
+    await page.context().close();
   });
 });
 
+it('on paper: black on white, without what cannot be used there', { timeout: 120_000 }, async () => {
+  const { page } = await open('');
+  await page.emulateMedia({ media: 'print' });
+  await resize(page, [1_040, 720]);
+  await picture(page, shots, 'looks-print');
+  assert.deepEqual(await page.evaluate(() => [...document.querySelectorAll('button, input')].filter((e) => e.checkVisibility()).length), 0);
+  assert.equal(await page.evaluate(() => getComputedStyle(document.body).color), 'rgb(0, 0, 0)');
+  assert.deepEqual(await contrastFaults(page), []);
+  await page.context().close();
+});
+
 it('a country is chosen by the keyboard, filtered by the server, and left with Escape', { timeout: 120_000 }, async () => {
-  const { page, faults } = await open('', SIZES.laptop);
+  const { page, faults } = await open('');
   server.state.addresses.length = 0;
   await page.keyboard.press('c');
   await page.fill('dialog input', 'germ');
@@ -152,7 +179,7 @@ it('a country is chosen by the keyboard, filtered by the server, and left with E
   await page.keyboard.press('Escape');
   await page.waitForFunction(() => document.querySelector('.page').dataset.scope === 'world' && document.querySelector('[data-text]'), undefined, WAIT);
   assert.deepEqual(faults, []);
-  await page.close();
+  await page.context().close();
 });
 
 it('is what a shop made of it: name, logo, colours, figures', { timeout: 120_000 }, async () => {
@@ -174,11 +201,11 @@ it('is what a shop made of it: name, logo, colours, figures', { timeout: 120_000
   assert.deepEqual(faults, []);
   await picture(page, shots, 'looks-branded');
   server.state.branding = {};
-  await page.close();
+  await page.context().close();
 });
 
 it('gives away a picture of the moment, with the figures in it', { timeout: 120_000 }, async () => {
-  const { page, faults } = await open('', SIZES.laptop);
+  const { page, faults } = await open('');
   const [download] = await Promise.all([page.waitForEvent('download', WAIT), page.click('[data-tool="share"]')]);
   assert.match(download.suggestedFilename(), /^livemap-[\dT-]+\.png$/);
   const png = readFileSync(await download.path());
@@ -186,5 +213,5 @@ it('gives away a picture of the moment, with the figures in it', { timeout: 120_
   assert.deepEqual([png.readUInt32BE(16), png.readUInt32BE(20)], [1_920, 1_080]);
   if (shots) await download.saveAs(`${shots}/looks-picture.png`);
   assert.deepEqual(faults, []);
-  await page.close();
+  await page.context().close();
 });

@@ -5,8 +5,10 @@
 //
 // Prints a line per check (TAP when piped) and exits with 1 if one fails.
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { layoutFaults, openPage, option, picture, SIZES, startBrowser } from './browser.mjs';
+import { FLAT, layoutFaults, openPage, option, picture, SIZES, startBrowser } from './browser.mjs';
+import { contrastFaults } from './contrast.mjs';
 import { expected, Witness } from './stream.mjs';
 
 const origin = new URL(option('url', 'http://127.0.0.1:8080')).origin;
@@ -14,14 +16,18 @@ const shots = option('shots');
 const FIGURES = ['sales', 'orders', 'shoppers', 'distance_m', 'carbon_g'];
 const WAIT = { timeout: 60_000 };
 
-let browser;
+/** What the page may cost a network: files, and bytes as they travel. */
+const BUDGET = { files: 10, scriptsFirst: 56_000, bytesFirst: 125_000, scripts: 220 << 10, globe: 156_000, file: 50_000 };
+
+let browser; // without WebGL, for all that is not about the globe
+let drawing; // with it
 let witness;
 before(async () => {
   witness = new Witness(origin);
-  browser = await startBrowser();
+  [browser, drawing] = await Promise.all([startBrowser(FLAT), startBrowser()]);
 });
 after(async () => {
-  await browser?.close();
+  await Promise.all([browser?.close(), drawing?.close()]);
   await witness?.close();
 });
 
@@ -37,8 +43,8 @@ function readFigures(page) {
   );
 }
 
-async function live(path, size) {
-  const opened = await openPage(browser, origin, path, size);
+async function live(path, size, by = browser) {
+  const opened = await openPage(by, origin, path, size);
   await opened.page.waitForFunction(() => document.querySelectorAll('[data-figure] [data-text]').length === 5, undefined, WAIT);
   return opened;
 }
@@ -46,7 +52,7 @@ async function live(path, size) {
 describe('figures', () => {
   let page;
   let faults;
-  before(async () => ({ page, faults } = await live('/?test=1', SIZES.laptop)));
+  before(async () => ({ page, faults } = await live('/?test=1&flat=1', SIZES.laptop)));
   after(async () => page?.close());
 
   it('equal the stream, five records in a row', async () => {
@@ -112,7 +118,7 @@ describe('figures', () => {
   it('come without an error, another host or a breach of the policy', () => assert.deepEqual(faults, []));
 });
 
-describe('locales', () => {
+describe('locales', { concurrency: 3 }, () => {
   for (const locale of ['fr-FR', 'de-DE', 'ja-JP', 'zh-CN', 'es-MX', 'pt-BR', 'en-GB'])
     it(`${locale}: every figure's text equals the stream's`, async () => {
       const { page, faults } = await live(`/?test=1&flat=1&lang=${locale}`, SIZES.laptop);
@@ -170,9 +176,85 @@ it('replays a time that has passed, in an amber frame, from final windows, and c
   await page.close();
 });
 
+/** Notes, before anything else runs, when the first figure is there and what moved without having been asked to. */
+const noteFirsts = (page) =>
+  page.addInitScript(() => {
+    window.shifts = [];
+    new PerformanceObserver((list) => {
+      for (const e of list.getEntries())
+        if (!e.hadRecentInput) window.shifts.push(`${e.value.toFixed(5)} ${e.sources.map(({ node, previousRect: a, currentRect: b }) => `${node?.parentElement?.className} ${node?.nodeName} ${a.x},${a.y},${a.width},${a.height} -> ${b.x},${b.y},${b.width},${b.height}`).join('; ')}`);
+    }).observe({ type: 'layout-shift', buffered: true });
+    new MutationObserver((_, observer) => {
+      if (!document.querySelector('[data-figure] [data-text]')) return;
+      window.firstFigure ??= Math.round(performance.now());
+      observer.disconnect();
+    }).observe(document, { childList: true, subtree: true });
+  });
+
+describe('budget', () => {
+  it('little is fetched before the first figure, and nothing of the globe has to be', { timeout: 120_000 }, async (t) => {
+    const context = await drawing.newContext();
+    let letGo;
+    const held = new Promise((resolve) => (letGo = resolve));
+    await context.route(/assets\/globe-/, async (route) => {
+      await held;
+      await route.continue();
+    });
+    const fetched = new Map();
+    const { page, faults } = await openPage(context, origin, '/', SIZES.laptop, undefined, async (page) => {
+      await noteFirsts(page);
+      const session = await context.newCDPSession(page);
+      await session.send('Network.enable');
+      const asked = new Map();
+      session.on('Network.requestWillBeSent', ({ requestId, request }) => asked.set(requestId, new URL(request.url).pathname));
+      session.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => fetched.set(asked.get(requestId), encodedDataLength));
+    });
+    await page.waitForFunction(() => window.firstFigure !== undefined, undefined, WAIT);
+    const before = new Map(fetched);
+    const bytes = (end) => [...before].filter(([path]) => path.endsWith(end)).reduce((sum, [, n]) => sum + n, 0);
+    t.diagnostic(`first figure ${await page.evaluate(() => window.firstFigure)} ms after the navigation began; before it ${before.size} files, ${bytes('')} bytes, ${bytes('.js')} of scripts: ${[...before.keys()].join(' ')}`);
+    assert.ok(before.size <= BUDGET.files, `${before.size} files`);
+    assert.ok(bytes('.js') <= BUDGET.scriptsFirst, `${bytes('.js')} bytes of scripts`);
+    assert.ok(bytes('') <= BUDGET.bytesFirst, `${bytes('')} bytes`);
+    assert.equal(await page.evaluate(() => document.querySelector('canvas')), null);
+    letGo();
+    await page.waitForFunction(() => document.querySelector('canvas')?.dataset.draws !== undefined, undefined, WAIT);
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+
+  it('all scripts together, compressed; every file with its age, and none from elsewhere', { timeout: 120_000 }, async () => {
+    const files = ['', 'embed', 'livemap.js', 'icon.svg', ...readdirSync(new URL('../dist/assets', import.meta.url)).map((name) => `assets/${name}`)];
+    let scripts = 0;
+    for (const name of files) {
+      const answer = await fetch(`${origin}/${name}`, { headers: { 'Accept-Encoding': 'gzip' } });
+      await answer.arrayBuffer();
+      const [length, age, encoding] = ['Content-Length', 'Cache-Control', 'Content-Encoding'].map((h) => answer.headers.get(h));
+      assert.equal(answer.status, 200, name);
+      assert.equal(age, name.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-cache', name);
+      assert.ok(answer.headers.has('ETag'), name);
+      if (!/\.(woff2|svg)$/.test(name)) assert.equal(encoding, 'gzip', name);
+      if (name.endsWith('.js')) scripts += Number(length);
+      assert.ok(Number(length) <= (name.includes('globe-') ? BUDGET.globe : BUDGET.file), `${name}: ${length} bytes`);
+    }
+    assert.ok(scripts > 0 && scripts <= BUDGET.scripts, `${scripts} bytes of scripts`);
+  });
+
+  for (const [name, size] of Object.entries(SIZES))
+    it(`nothing moves on a ${name} but what is meant to`, { timeout: 120_000 }, async () => {
+      const { page } = await openPage(browser, origin, '/?flat=1', size, undefined, noteFirsts);
+      await page.waitForFunction(() => document.querySelectorAll('[data-figure] [data-text]').length === 5 && document.querySelector('canvas') && document.querySelectorAll('.latest li time').length > 5, undefined, WAIT);
+      const orders = () => page.evaluate(() => document.querySelector('.latest li time').parentElement.textContent);
+      const first = await orders();
+      await page.waitForFunction((first) => document.querySelector('.latest li time').parentElement.textContent !== first, first, WAIT);
+      assert.deepEqual(await page.evaluate(() => window.shifts), []);
+      await page.close();
+    });
+});
+
 describe('delivery', () => {
   it('is under the content security policy', async () => {
-    const { page, response } = await openPage(browser, origin, '/?test=1', SIZES.laptop);
+    const { page, response } = await openPage(browser, origin, '/?test=1&flat=1', SIZES.laptop);
     const policy = response.headers()['content-security-policy'] ?? '';
     for (const part of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "worker-src 'self'"])
       assert.ok(policy.includes(part), `${part} in ${policy}`);
@@ -180,7 +262,7 @@ describe('delivery', () => {
   });
 
   it('has a client module that another page can import', async () => {
-    const { page, faults } = await openPage(browser, origin, '/?test=1', SIZES.laptop);
+    const { page, faults } = await openPage(browser, origin, '/?test=1&flat=1', SIZES.laptop);
     const kind = await page.evaluate(async () => {
       const { connect } = await import('/livemap.js');
       const stream = connect({ topics: ['metrics'], keys: ['world'] });
@@ -196,7 +278,7 @@ describe('delivery', () => {
 
 for (const [name, size] of Object.entries(SIZES)) {
   it(`looks right on a ${name}`, { timeout: 120_000 }, async () => {
-    const { page, faults } = await live('/?test=1&steady=1&lon=-25', size);
+    const { page, faults } = await live('/?test=1&steady=1&lon=-25', size, drawing);
     await page.waitForFunction(() => document.querySelector('canvas')?.dataset.draws !== undefined, undefined, WAIT);
     await page.waitForFunction(() => Number(document.querySelector('[data-sampling]').dataset.shown) > 60, undefined, WAIT);
     assert.ok((await page.evaluate(() => Number(document.querySelector('canvas').dataset.draws))) <= 6, 'draw calls');
@@ -204,13 +286,14 @@ for (const [name, size] of Object.entries(SIZES)) {
     await picture(page, shots, `page-${name}`);
     if (name === 'phone') await picture(page, shots, 'page-phone-full', { fullPage: true });
     assert.deepEqual(await layoutFaults(page), []);
+    assert.deepEqual(await contrastFaults(page), []);
     assert.deepEqual(faults, []);
     await page.close();
   });
 }
 
 it('has an embed of a globe and one figure', async () => {
-  const { page, faults } = await openPage(browser, origin, '/embed?test=1&figure=sales', [480, 480]);
+  const { page, faults } = await openPage(drawing, origin, '/embed?test=1&figure=sales', [480, 480]);
   await page.waitForFunction(() => document.querySelector('[data-figure="sales"] [data-text]'), undefined, WAIT);
   await page.waitForFunction(() => document.querySelector('canvas')?.dataset.draws !== undefined, undefined, WAIT);
   assert.equal(await page.evaluate(() => document.querySelectorAll('[data-figure]').length), 1);

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { chromium } from 'playwright-core';
-import { FLAGS, openPage, SIZES } from './browser.mjs';
+import { FLAT, openPage, SIZES } from './browser.mjs';
 import { freePort, Programs } from './programs.mjs';
 
 const WAIT = { timeout: 120_000, polling: 100 };
@@ -36,7 +36,7 @@ before(async () => {
   const sessions = ['--hs256-key-file', key, '--session-topics', TOPICS, '--session-keys', 'world', '--session-origins', watched, '--session-ttl', '1m', '--leeway', '1s'];
   pod = { start: async () => (pod.program = await programs.start([...serve(a), ...sessions], a)) };
   await Promise.all([pod.start(), programs.start([...serve(b), '--anonymous'], b)]);
-  server = await chromium.launchServer({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: FLAGS });
+  server = await chromium.launchServer({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: FLAT });
   browser = await chromium.connect(server.wsEndpoint());
 });
 after(async () => {

@@ -11,7 +11,8 @@ import { Meter, slope } from './meter.mjs';
 
 const MINUTES = Number(option('minutes', 10));
 const EVERY_MS = 30_000;
-const WARM_UP_MS = 60_000;
+/** The engine compiles and learns for a while; only what comes after that can be a leak. */
+const WARM_UP_MS = 120_000;
 const MAX_KB_A_MINUTE = 50;
 
 const server = option('url') ? undefined : await startFake({ rate: Number(option('rate', 5_000)) });

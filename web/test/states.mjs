@@ -1,140 +1,228 @@
 // The page in Chromium in every state that a stream can be in, driven by the
-// fake server. Needs no livemap.
+// fake server: what it says, and that it can be read and used by everybody, at
+// every size and in both themes. Needs no livemap.
 //
 //   node --test test/states.mjs          (SHOTS=DIR keeps a picture of each)
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { startFake } from './fake/server.mjs';
-import { layoutFaults, openPage, picture, SIZES, startBrowser } from './browser.mjs';
+import { calm, FLAT, openPage, picture, SIZES, startBrowser } from './browser.mjs';
+import { inspect } from './inspect.mjs';
 
 const shots = process.env.SHOTS;
 const WAIT = { timeout: 60_000 };
+const refused = (text) => text.includes('Failed to load resource') || text.includes('ERR_');
 
 let browser;
-before(async () => (browser = await startBrowser()));
+before(async () => (browser = await startBrowser(FLAT)));
 after(() => browser?.close());
-
-/** Opens the page on a stream in the given mode, runs the check, and looks for faults. */
-async function inState(mode, check, { path = '/?test=1', size = SIZES.laptop, allow } = {}) {
-  const server = await startFake({ mode, rate: 200 });
-  const { page, faults } = await openPage(browser, server.url, path, size, allow);
-  try {
-    await check(page, server);
-    await picture(page, shots, `state-${mode}`);
-    assert.deepEqual(faults, []);
-  } finally {
-    await page.close();
-    await server.close();
-  }
-}
 
 const badge = (page, state) => page.waitForFunction((want) => document.querySelector('.badge')?.dataset.badge === want, state, WAIT);
 const badgeText = (page) => page.evaluate(() => document.querySelector('.badge').textContent.trim());
 const figures = (page) => page.waitForFunction(() => document.querySelectorAll('[data-figure] [data-text]').length === 5, undefined, WAIT);
 const numbers = (page) => page.evaluate(() => document.querySelectorAll('[data-figure] [data-text]').length);
-const refused = (text) => text.includes('Failed to load resource') || text.includes('ERR_');
+const emittedAt = (page) => page.evaluate(() => document.querySelector('[data-figure]').dataset.emittedAt);
 
-describe('states', { concurrency: false }, () => {
-  it('connecting shows no zeros', () =>
-    inState('503', async (page) => {
-      await badge(page, 'connecting');
-      assert.equal(await numbers(page), 0);
-      assert.doesNotMatch(await page.evaluate(() => document.querySelector('.figures').textContent), /\d/);
-    }, { allow: refused }));
+/**
+ * A test of the page on a stream in some mode. `check` brings the page into the
+ * state and says what must be true of it; then it is looked at.
+ */
+function state(name, mode, check, { look = {}, ...more } = {}) {
+  it(name, { timeout: 180_000 }, async () => {
+    const server = await startFake({ mode, rate: 200 });
+    const { page, faults } = await openPage(browser, server.url, more.path ?? '/?test=1&flat=1', SIZES.laptop, more.allow, calm);
+    try {
+      await page.waitForSelector('canvas', { state: 'attached', ...WAIT });
+      await check(page, server);
+      await picture(page, shots, `state-${more.picture ?? mode}`);
+      if (look) {
+        const before = await page.evaluate(() => document.querySelector('.badge').dataset.badge);
+        await inspect(page, look);
+        assert.equal(await page.evaluate(() => document.querySelector('.badge').dataset.badge), before, 'the state while it was looked at');
+      }
+      assert.deepEqual(faults, []);
+    } finally {
+      await page.context().close();
+      await server.close();
+    }
+  });
+}
 
-  it('quiet: connected, and still no zeros', () =>
-    inState('quiet', async (page) => {
-      await badge(page, 'live');
-      assert.equal(await numbers(page), 0);
-    }));
+// Much of the time they wait.
+describe('states', { concurrency: 3 }, () => {
+  state('connecting shows no zeros', '503', async (page) => {
+    await badge(page, 'connecting');
+    assert.equal(await numbers(page), 0);
+    assert.doesNotMatch(await page.evaluate(() => document.querySelector('.figures').textContent), /\d/);
+  }, { allow: refused });
 
-  it('trickle: bytes cut anywhere, also inside a character', () =>
-    inState('trickle', async (page) => {
-      await figures(page);
-      await page.waitForFunction(() => /Łódź|東京|São Paulo/.test(document.querySelector('.latest').textContent), undefined, WAIT);
-    }));
+  state('overload: connecting, with a countdown', 'overload', async (page) => {
+    await badge(page, 'connecting');
+    assert.equal(await numbers(page), 0);
+  });
 
-  it('stall: figures dim, and the connection is replaced', () =>
-    inState('stall', async (page, server) => {
-      await figures(page);
-      await page.waitForFunction(() => document.querySelector('.page').classList.contains('stale'), undefined, WAIT);
-      await page.waitForFunction(() => ['stale', 'reconnecting'].includes(document.querySelector('.badge').dataset.badge), undefined, WAIT);
-      server.state.mode = 'live';
-      await badge(page, 'live');
-      assert.ok(server.state.connections >= 2);
-    }));
+  state('quiet: connected, and still no zeros', 'quiet', async (page) => {
+    await badge(page, 'live');
+    assert.equal(await numbers(page), 0);
+  });
 
-  it('drop: comes back by itself with the last id', () =>
-    inState('drop', async (page, server) => {
-      await figures(page);
-      await badge(page, 'reconnecting');
-      await badge(page, 'live');
-      assert.equal(server.state.ids[0], '');
-      assert.match(server.state.ids[1], /^at-\d+$/);
-    }, { allow: refused }));
+  state('zeros: nothing is sold', 'zeros', async (page) => {
+    await figures(page);
+    assert.equal(await page.evaluate(() => document.querySelector('[data-figure="orders"] [data-text]').textContent), '0');
+  });
 
-  it('drain: goodbye, a countdown, and back', () =>
-    inState('drain', async (page) => {
-      await badge(page, 'reconnecting');
-      assert.match(await badgeText(page), /^Reconnecting/);
-      await badge(page, 'live');
-    }));
+  state('live', 'live', async (page) => {
+    await badge(page, 'live');
+    await figures(page);
+    await page.waitForFunction(() => document.querySelectorAll('.latest li time').length > 3 && Number(document.querySelector('[data-sampling]').dataset.shown) > 0, undefined, WAIT);
+    assert.equal(await page.evaluate(() => document.querySelector('[data-globe]').dataset.globe), 'flat');
+  }, { picture: 'flat', look: { contrast: true } });
 
-  it('expired: says so, and tries again only when asked to', () =>
-    inState('expired', async (page, server) => {
-      await badge(page, 'expired');
-      const before = server.state.connections;
-      server.state.mode = 'live';
-      await page.click('.retry');
-      await badge(page, 'live');
-      assert.equal(server.state.connections, before + 1);
-    }, { allow: refused }));
+  state('trickle: bytes cut anywhere, also inside a character', 'trickle', async (page) => {
+    await figures(page);
+    await page.waitForFunction(() => /Łódź|東京|São Paulo/.test(document.querySelector('.latest').textContent), undefined, WAIT);
+  }, { look: false });
 
-  it('401: signed out, no retry', () =>
-    inState('401', async (page, server) => {
-      await badge(page, 'expired');
-      assert.equal(await numbers(page), 0);
-      assert.equal(server.state.connections, 1);
-    }, { allow: refused }));
+  state('stall: figures dim, and the connection is replaced', 'stall', async (page, server) => {
+    await figures(page);
+    await page.waitForFunction(() => document.querySelector('.page').classList.contains('stale'), undefined, WAIT);
+    await page.waitForFunction(() => ['stale', 'reconnecting'].includes(document.querySelector('.badge').dataset.badge), undefined, WAIT);
+    server.state.mode = 'live';
+    await badge(page, 'live');
+    assert.ok(server.state.connections >= 2);
+  }, { look: false });
 
-  it('gap: is told', () => inState('gap', (page) => page.waitForFunction(() => document.querySelector('[data-gap="slow"]'), undefined, WAIT)));
+  state('drop: comes back by itself with the last id', 'drop', async (page, server) => {
+    await figures(page);
+    await badge(page, 'reconnecting');
+    await badge(page, 'live');
+    assert.equal(server.state.ids[0], '');
+    assert.match(server.state.ids[1], /^at-\d+$/);
+  }, { allow: refused, look: false });
 
-  it('old: figures dim and say their age', () =>
-    inState('old', async (page) => {
-      await badge(page, 'stale');
-      assert.match(await badgeText(page), /^Data \d+ (s|min) old$/);
-    }));
+  state('reconnecting: goodbye, a countdown, and the figures of before', 'away', async (page) => {
+    await badge(page, 'reconnecting');
+    await page.waitForFunction(() => /^Reconnecting in \d+ s/.test(document.querySelector('.badge').textContent.trim()), undefined, WAIT);
+    assert.equal(await numbers(page), 5);
+  }, { allow: refused, look: { contrast: true } });
 
-  it('hostile names and numbers stay text', () =>
-    inState('hostile', async (page) => {
+  state('reconnecting: tried at once when asked to', 'away', async (page, server) => {
+    await badge(page, 'reconnecting');
+    server.state.mode = 'live';
+    await page.click('.retry');
+    await badge(page, 'live');
+  }, { allow: refused, look: false });
+
+  state('offline: nobody answers', 'live', async (page, server) => {
+    await figures(page);
+    await server.leave();
+    await badge(page, 'reconnecting');
+    await page.waitForFunction(() => document.querySelector('.page').classList.contains('stale'), undefined, WAIT);
+  }, { allow: refused, picture: 'offline' });
+
+  state('expired: says so, and tries again only when asked to', 'expired', async (page, server) => {
+    await badge(page, 'expired');
+    const before = server.state.connections;
+    server.state.mode = 'live';
+    await page.click('.retry');
+    await badge(page, 'live');
+    assert.equal(server.state.connections, before + 1);
+  }, { allow: refused, look: false });
+
+  state('expired: the figures that were there are dim', 'expired', async (page) => {
+    await badge(page, 'expired');
+    assert.equal(await numbers(page), 5);
+  }, { allow: refused });
+
+  state('401: signed out, no retry', '401', async (page, server) => {
+    await badge(page, 'expired');
+    assert.equal(await numbers(page), 0);
+    assert.equal(server.state.connections, 1);
+  }, { allow: refused });
+
+  state('403: refused for good', '403', (page) => badge(page, 'closed'), { allow: refused });
+
+  state('gap: is told', 'gap', (page) => page.waitForSelector('[data-gap="slow"]', WAIT));
+
+  state('old: figures dim and say their age', 'old', async (page) => {
+    await badge(page, 'stale');
+    assert.match(await badgeText(page), /^Data \d+ (s|min) old$/);
+  }, { look: { contrast: true } });
+
+  state('backlog: catching up, and how far behind', 'backlog', async (page) => {
+    await badge(page, 'behind');
+    assert.match(await badgeText(page), /3 min/);
+  });
+
+  state('moments: a milestone', 'moments', async (page) => {
+    await page.waitForSelector('[data-moment="milestone"]', WAIT);
+    assert.match(await page.evaluate(() => document.querySelector('[data-moment]').textContent), /1,000,000 orders/);
+  });
+
+  state('replay: an amber frame, windows of then, three speeds, and back', 'live', async (page) => {
+    await figures(page);
+    await page.evaluate(() => {
+      const slider = document.querySelector('input[type=range]');
+      slider.value = 3_600 - 140;
+      for (const type of ['input', 'change']) slider.dispatchEvent(new Event(type, { bubbles: true }));
+    });
+    await badge(page, 'replay');
+    await figures(page);
+    assert.ok(Date.now() - Date.parse(await emittedAt(page)) > 60_000, 'the figures are of then');
+    assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('.page'), '::after').borderTopStyle), 'solid');
+    await picture(page, shots, 'state-replay');
+    await inspect(page, { contrast: true });
+    for (const speed of ['10×', '60×']) {
+      await page.click(`.speeds button:text-is("${speed}")`);
+      await page.waitForFunction((speed) => document.querySelector('.speeds [aria-pressed="true"]')?.textContent === speed || document.querySelector('.badge').dataset.badge === 'live', speed, WAIT);
+    }
+    await badge(page, 'live'); // at 60x the present is soon reached
+    assert.equal(await page.evaluate(() => document.querySelector('.speeds')), null);
+  }, { picture: 'after-replay', look: false });
+
+  for (const mode of ['hostile', 'names', 'huge'])
+    state(`${mode}: stays text, and in its place`, mode, async (page) => {
       await figures(page);
       await page.waitForFunction(() => document.querySelectorAll('.latest li').length > 3, undefined, WAIT);
-      await page.waitForFunction(() => document.querySelector('canvas'), undefined, WAIT); // the globe comes after the figures
       assert.equal(await page.title(), 'Live commerce');
       assert.equal(await page.evaluate(() => document.querySelectorAll('main img, main script, main b > x').length), 0);
-      assert.match(await page.evaluate(() => document.querySelector('.latest .title').textContent), /^<img src=x/);
-      assert.deepEqual(await layoutFaults(page), []);
-    }));
+      if (mode === 'hostile') assert.match(await page.evaluate(() => document.querySelector('.latest .title').textContent), /^<img src=x/);
+    });
 
-  it('flat: a map where there is no WebGL', () =>
-    inState('live', async (page) => {
-      await figures(page);
-      await page.waitForFunction(() => document.querySelector('[data-globe="flat"] canvas'), undefined, WAIT);
-      await page.waitForFunction(() => Number(document.querySelector('[data-sampling]').dataset.shown) > 0, undefined, WAIT);
-      await picture(page, shots, 'state-flat');
-    }, { path: '/?test=1&flat=1' }));
+  state('pause holds the figures, and the space bar lets them go on', 'live', async (page, server) => {
+    await figures(page);
+    await page.keyboard.press(' ');
+    await badge(page, 'paused');
+    const held = await emittedAt(page);
+    const sent = server.state.log.latest.get('metrics').seq;
+    await inspect(page, { contrast: true });
+    assert.ok(server.state.log.latest.get('metrics').seq > sent, 'new figures were sent meanwhile');
+    assert.equal(await emittedAt(page), held);
+    await page.keyboard.press(' ');
+    await page.waitForFunction((then) => document.querySelector('[data-figure]').dataset.emittedAt !== then, held, WAIT);
+  }, { picture: 'paused', look: false });
 
-  it('pause holds the figures, and the space bar lets them go on', () =>
-    inState('live', async (page) => {
-      await figures(page);
-      await page.keyboard.press(' ');
-      const at = () => page.evaluate(() => document.querySelector('[data-figure]').dataset.emittedAt);
-      const held = await at();
-      await page.waitForTimeout(2_500);
-      assert.equal(await at(), held);
-      await page.keyboard.press(' ');
-      await page.waitForFunction((then) => document.querySelector('[data-figure]').dataset.emittedAt !== then, held, WAIT);
-    }));
+  state('kiosk: nothing but the map', 'live', async (page) => {
+    await figures(page);
+    await page.keyboard.press('k');
+    assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('.tools')).visibility), 'hidden');
+  }, { picture: 'kiosk' });
+
+  state('the list of countries', 'live', async (page) => {
+    await figures(page);
+    await page.keyboard.press('c');
+    await page.waitForSelector('dialog[open]', WAIT);
+  }, {
+    picture: 'countries',
+    look: { turn: async (page) => (await page.keyboard.press('Escape'), await page.keyboard.press('t'), await page.keyboard.press('c'), page.waitForSelector('dialog[open]', WAIT)) },
+  });
+
+  for (const [mode, want] of Object.entries({ live: 'live', 503: 'connecting', old: 'stale', 401: 'expired', away: 'reconnecting' }))
+    for (const theme of ['dark', 'light'])
+      state(`embed, ${theme}: ${want}`, mode, (page) => badge(page, want), {
+        path: `/embed?test=1&flat=1&theme=${theme}`, allow: refused, picture: `embed-${theme}-${want}`,
+        look: { sizes: { square: [480, 480], small: [320, 300], wide: [900, 420] }, themes: 1 },
+      });
 });
 
 it('eight tabs share one connection', { timeout: 120_000 }, async () => {

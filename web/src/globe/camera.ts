@@ -8,8 +8,11 @@ const DRIFT = 2.2;
 /** Vertical field of view in degrees. */
 export const FIELD = 26;
 
-/** Height of the highest arc above the ground, in radii: what has to fit beside the globe. */
+/** Height of the highest arc above the ground, in radii. */
 export const HIGHEST = 0.17;
+
+/** What fits beside the globe at first, in radii: its air. Only the highest arcs reach farther, over the edge of the picture. */
+const MARGIN = 0.115;
 
 const LIMITS = { tilt: 65, near: 1, far: 3.2 } as const;
 
@@ -22,7 +25,7 @@ export class Orbit {
   readonly position = new Vector3();
   readonly right = new Vector3();
   readonly up = new Vector3();
-  lat = 22;
+  lat = 28;
   lon: number;
   private zoomed = 1;
   private zoomGoal = 1;
@@ -45,10 +48,10 @@ export class Orbit {
     this.aspect = aspect;
   }
 
-  /** Distance of the camera from the centre: the highest arc just fits the smaller side. */
+  /** Distance of the camera from the centre: the globe and its air just fit the smaller side. */
   get distance(): number {
     const half = Math.tan((FIELD / 2) * RADIANS) * Math.min(1, this.aspect);
-    return (1 + HIGHEST) / Math.sin(Math.atan(half)) / this.zoomed;
+    return (1 + MARGIN) / Math.sin(Math.atan(half)) / this.zoomed;
   }
 
   /** Flies to a place, comes as near as `zoom`, and stays there. */

@@ -68,7 +68,7 @@ export function arcAt(ring: ArcRing, sight: Sight, px: number, py: number, now: 
     // What is held shows its whole way, also when it has landed.
     const p = slot === ring.heldSlot ? 1 : ring.progress(slot, now);
     if (p === undefined) continue;
-    const tail = slot === ring.heldSlot ? 0 : ease((p - 0.24) / 0.76);
+    const tail = slot === ring.heldSlot ? 0 : ease((p - 0.32) / 0.68);
     const distance = distanceTo(ring, slot, sight, px, py, tail, ease(p / 0.8), least);
     if (distance < least) {
       least = distance;
@@ -84,7 +84,7 @@ function distanceTo(ring: ArcRing, slot: number, sight: Sight, px: number, py: n
   toVector(...unpackPlace(ring.words[slot * WORDS + 1]!), to);
   const angle = Math.acos(Math.min(1, Math.max(-1, from[0]! * to[0]! + from[1]! * to[1]! + from[2]! * to[2]!)));
   if (angle < 0.002) return within;
-  const lift = HIGHEST * (1 - Math.exp(-angle * 1.5));
+  const lift = HIGHEST * (1 - Math.exp(-angle * 1.9));
   let least = within;
   let bx = 0;
   let by = 0;

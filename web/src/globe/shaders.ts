@@ -75,7 +75,7 @@ export const ball = {
       // Air outside the limb: a thin bright line that falls off into a wide haze.
       float out1 = max(0.0, miss - 1.0);
       float haze = exp(-out1 * 42.0) * 0.60 + exp(-out1 * 13.0) * 0.34;
-      haze *= smoothstep(0.21, 0.04, out1) * limb * mix(1.0, 0.55, solid);
+      haze *= smoothstep(0.112, 0.02, out1) * limb * mix(1.0, 0.55, solid);
       vec3 tone = mix(airFar, airNear, exp(-out1 * 55.0));
       vec3 air = tone * haze;
 
@@ -222,10 +222,10 @@ export const arcs = {
       if (angle < 0.002) return; // within a city: only its ring
       vec3 side = to - from * c;
       tangent = length(side) > 0.0001 ? normalize(side) : normalize(cross(from, vec3(0.0, 1.0, 0.0001)));
-      lift = highest * (1.0 - exp(-angle * 1.5));
+      lift = highest * (1.0 - exp(-angle * 1.9));
 
       float head = held ? 1.0 : ease(p / 0.80);
-      float tail = held ? 0.0 : ease((p - 0.24) / 0.76);
+      float tail = held ? 0.0 : ease((p - 0.32) / 0.68);
       float t = mix(tail, head, position.x);
       vec3 here = pathAt(t);
       vec4 clip = projectionMatrix * viewMatrix * vec4(here, 1.0);
@@ -234,7 +234,7 @@ export const arcs = {
       vec2 ahead = step_ / max(length(step_), 0.0001);
 
       float heavy = min(weight(), 7.0);
-      size = vec2(0.55 + 0.16 * heavy, 2.6 + 0.55 * heavy) * scale * (held ? 1.5 : 1.0);
+      size = vec2(0.66 + 0.17 * heavy, 3.0 + 0.58 * heavy) * scale * (held ? 1.5 : 1.0);
       float reach = size.y * 1.9;
       vec2 offset = vec2(-ahead.y, ahead.x) * position.y * reach + ahead * position.z * reach;
       clip.xy += offset / view * clip.w;

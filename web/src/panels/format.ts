@@ -17,6 +17,9 @@ const LONG = 10_000;
 /** From here on figures are shortened ("109.1M"): longer ones do not fit their column. */
 const SHORTEN = 100_000_000;
 
+/** From here on they are written as powers of ten. */
+const WORDLESS = 1e17;
+
 /**
  * Writes figures in a locale. Formatters are made once: making one costs more
  * than a thousand uses.
@@ -78,18 +81,19 @@ export class Format {
     const unit = 10 ** digits;
     const size = Math.abs(basis / unit);
     const fraction = size >= 1_000 ? 0 : digits;
-    return this.number(`money ${currency} ${size >= SHORTEN} ${fraction}`, {
+    const shorten = shortened(size);
+    return this.number(`money ${currency} ${shorten?.notation} ${fraction}`, {
       style: 'currency',
       currency,
       currencyDisplay: this.style.currencyDisplay ?? 'narrowSymbol',
-      ...(size >= SHORTEN ? short : { minimumFractionDigits: fraction, maximumFractionDigits: fraction }),
+      ...(shorten ?? { minimumFractionDigits: fraction, maximumFractionDigits: fraction }),
     }).format(minor / unit);
   }
 
   count(value: number, basis = value, fraction = 0): string {
-    const shorten = Math.abs(basis) >= SHORTEN;
-    return this.number(`count ${shorten} ${fraction}`, {
-      ...(shorten ? short : { minimumFractionDigits: fraction, maximumFractionDigits: fraction }),
+    const shorten = shortened(Math.abs(basis));
+    return this.number(`count ${shorten?.notation} ${fraction}`, {
+      ...(shorten ?? { minimumFractionDigits: fraction, maximumFractionDigits: fraction }),
     }).format(value);
   }
 
@@ -110,9 +114,7 @@ export class Format {
     switch (figure) {
       case 'sales':
         if (Math.abs(value) < LONG * 10 ** this.exponent(currency)) return this.money(value, currency, Math.max(Math.abs(value), 1_000 * 10 ** this.exponent(currency)));
-        return this.number(`brief money ${currency}`, { style: 'currency', currency, currencyDisplay: this.style.currencyDisplay ?? 'narrowSymbol', ...short }).format(
-          value / 10 ** this.exponent(currency),
-        );
+        return this.briefMoney(value / 10 ** this.exponent(currency), currency);
       case 'distance_m':
         return joined({ number: this.few(value / this.far.metres), unit: this.far.name });
       case 'carbon_g':
@@ -122,9 +124,16 @@ export class Format {
     }
   }
 
+  private briefMoney(units: number, currency: string): string {
+    const shape = shortened(Math.abs(units)) ?? short;
+    return this.number(`brief money ${currency} ${shape.notation}`, { style: 'currency', currency, currencyDisplay: this.style.currencyDisplay ?? 'narrowSymbol', ...shape }).format(units);
+  }
+
   /** A number in few characters: shortened from ten thousand on. */
   private few(n: number, fraction = 0): string {
-    return Math.abs(n) < LONG ? this.count(n, n, n < 100 ? fraction : 0) : this.number('brief', short).format(n);
+    if (Math.abs(n) < LONG) return this.count(n, n, n < 100 ? fraction : 0);
+    const shape = shortened(Math.abs(n)) ?? short;
+    return this.number(`brief ${shape.notation}`, shape).format(n);
   }
 
   /** A change in per cent, without its sign: an arrow stands beside it. */
@@ -167,6 +176,14 @@ export class Format {
 }
 
 const short: Intl.NumberFormatOptions = { notation: 'compact', minimumFractionDigits: 1, maximumFractionDigits: 2 };
+
+/** Beyond what languages have words for a shortened number grows again. */
+const powers: Intl.NumberFormatOptions = { notation: 'scientific', maximumFractionDigits: 2 };
+
+/** How a number of this size is shortened; undefined: it is written whole. */
+function shortened(size: number): Intl.NumberFormatOptions | undefined {
+  return size >= WORDLESS ? powers : size >= SHORTEN ? short : undefined;
+}
 
 /** A formatter, also where a record names a currency that is not even shaped like one. */
 function safely(locale: string | undefined, options: Intl.NumberFormatOptions): Intl.NumberFormat {

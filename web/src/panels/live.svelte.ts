@@ -2,7 +2,7 @@ import type { Gap, Status, Stream } from '../client/index.ts';
 import type { Arc, History, Latest, Shipments, Trending, Window } from '../client/records.ts';
 import { Figures, type Moment } from './moments.ts';
 import { Replay, type FetchPiece, type Screen, type Speed } from './replay.ts';
-import { Sampling } from './sampling.ts';
+import { Sampling, type Sums } from './sampling.ts';
 
 /** Rows of the list of latest orders that are kept. */
 export const LATEST_ROWS = 16;
@@ -54,6 +54,8 @@ export interface Listener {
   missed(): void;
 }
 
+const NOBODY: Listener = { moment() {}, batch() {}, missed() {} };
+
 let nextRow = 1;
 
 /** All that the panels show of one scope, as Svelte state, fed by one stream or by a replay. */
@@ -65,7 +67,7 @@ export class Live {
   /** Ranks of the trending record of the window before, by product. */
   ranksBefore = $state.raw<ReadonlyMap<string, number>>(new Map());
   rows = $state.raw<readonly Row[]>([]);
-  sampling = $state.raw({ shown: 0, of: 0 });
+  sampling = $state.raw<Sums>({ shown: 0, of: 0, seconds: 60 });
   /** Milliseconds from writing to painting, the median of the last batches. */
   latency = $state.raw<number>();
   gap = $state.raw<Gap>();
@@ -78,6 +80,9 @@ export class Live {
   replaying = $state.raw<Replaying>();
   /** Orders of all batches received, shown or not, and when the last of these was written. */
   received = $state.raw({ orders: 0, at: '' });
+
+  /** Nobody until the page is there: the stream begins before it. */
+  listener = NOBODY;
 
   private counter = new Sampling();
   private readonly figures = new Figures();
@@ -95,7 +100,6 @@ export class Live {
   constructor(
     readonly scope: string,
     private readonly stream: Stream,
-    private readonly listener: Listener,
     private readonly fetchPiece: FetchPiece,
   ) {
     stream.onStatus((status) => (this.status = status));
@@ -283,7 +287,7 @@ export class Live {
     this.latency = median(this.delays);
     if (this.paused) return;
     const sums = this.counter.sums(now);
-    if (sums.of !== this.sampling.of || sums.shown !== this.sampling.shown) this.sampling = sums;
+    if (sums.of !== this.sampling.of || sums.shown !== this.sampling.shown || sums.seconds !== this.sampling.seconds) this.sampling = sums;
     const next = this.waiting[0];
     if (next && now - this.rowAt >= ROW_MS) {
       this.rowAt = now;

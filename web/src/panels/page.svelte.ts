@@ -2,9 +2,9 @@ import type { Shipments, Window } from '../client/records.ts';
 import type { Flight, Globe, Places } from '../globe/index.ts';
 import { locale } from '../text/index.ts';
 import type { PageConfig } from './config.ts';
-import { Live, type Listener } from './live.svelte.ts';
+import type { Listener, Live } from './live.svelte.ts';
 import { FirstLight, firstBy, type Moment } from './moments.ts';
-import { openLive, WORLD } from './open.ts';
+import { openLive } from './open.ts';
 import { settings } from './settings.ts';
 import { Theme } from './theme.svelte.ts';
 
@@ -30,7 +30,7 @@ export interface Carried {
 
 /** What the whole page is about: which scope it shows, how it looks, what has just happened. */
 export class Page implements Listener {
-  live = $state.raw<Live>(undefined as unknown as Live);
+  live = $state.raw() as Live;
   kiosk = $state.raw(settings.kiosk);
   choosing = $state.raw(false);
   shown = $state.raw<Moment>();
@@ -46,18 +46,28 @@ export class Page implements Listener {
   private mayAsk = true;
   private momentUntil = 0;
   private awake: WakeLockSentinel | undefined;
+  /** A page that was hidden has lost its lock. */
+  private readonly shownAgain = () => void (this.kiosk && document.visibilityState === 'visible' && this.stayAwake());
   private readonly timers: readonly ReturnType<typeof setInterval>[];
 
-  constructor(readonly config: PageConfig) {
+  /** `live` was opened before the configuration was there. */
+  constructor(readonly config: PageConfig, live: Live) {
     this.theme = new Theme(config);
-    this.live = openLive(settings.country ? `country/${settings.country}` : WORLD, this);
+    this.live = this.hears(live);
     this.timers = [setInterval(() => this.nextMoment(), 500), setInterval(() => void this.askNext(), QUESTION_MS)];
+    document.addEventListener('visibilitychange', this.shownAgain);
     if (this.kiosk) void this.stayAwake();
   }
 
   close(): void {
     this.timers.forEach(clearInterval);
+    document.removeEventListener('visibilitychange', this.shownAgain);
     this.live.close();
+  }
+
+  private hears(live: Live): Live {
+    live.listener = this;
+    return live;
   }
 
   /** Shows a country, or the world. The server filters: the stream is opened anew for its key. */
@@ -68,7 +78,7 @@ export class Page implements Listener {
     this.live.close();
     this.waiting.length = 0;
     this.shown = undefined;
-    this.live = openLive(code ? `country/${code}` : WORLD, this);
+    this.live = this.hears(openLive(code));
     if (paused) this.live.pause(true);
     this.globe?.choose(code);
   }
@@ -101,6 +111,7 @@ export class Page implements Listener {
 
   /** A wall must not go dark. Where that cannot be asked for, its own settings have to see to it. */
   private async stayAwake(): Promise<void> {
+    if (this.awake?.released === false) return;
     this.awake = await navigator.wakeLock?.request('screen').catch(() => undefined);
   }
 

@@ -2,6 +2,7 @@ import { FIGURES, type Figure } from '../client/records.ts';
 import { t, type TextKey } from '../text/index.ts';
 import { format, joined } from './format.ts';
 import type { Page } from './page.svelte.ts';
+import { ratioText } from './ratio.ts';
 
 /** The picture's size in pixels: what messengers and social networks show whole. */
 const WIDTH = 1_920;
@@ -60,8 +61,7 @@ function drawWords(pen: CanvasRenderingContext2D, page: Page, colour: (name: str
     write(joined(format.figure(figure, window[figure], window.currency)), y + (first ? 84 : 60), first ? 92 : 60, 650, '--text');
     y += first ? 168 : 132;
   }
-  const { shown, of } = live.sampling;
-  if (of > 0) write(t('sampling', { shown: format.count(shown), of: format.count(of) }), HEIGHT - 64, 20, 400, '--soft');
+  if (live.sampling.of > 0) write(ratioText(live.sampling), HEIGHT - 64, 20, 400, '--soft');
 }
 
 /** Gives the picture away: to the system's sharing where there is one for files, as a file otherwise. */

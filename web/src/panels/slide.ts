@@ -2,7 +2,8 @@ import type { AnimationConfig } from 'svelte/animate';
 
 /**
  * Lets a row of a keyed list slide to its new place. Unlike svelte/animate's
- * flip it never scales, and leaves rows alone that are or were not shown.
+ * flip it never scales, and leaves rows alone that are or were not shown. Half
+ * way a row is nearly gone: two that cross would be one blot of letters.
  */
 export function slide(_node: Element, { from, to }: { from: DOMRect; to: DOMRect }, { duration }: { duration: number }): AnimationConfig {
   const dx = from.left - to.left;
@@ -11,6 +12,6 @@ export function slide(_node: Element, { from, to }: { from: DOMRect; to: DOMRect
   return {
     duration,
     easing: (t) => 1 - (1 - t) ** 3,
-    css: (_t, left) => `transform: translate(${dx * left}px, ${dy * left}px)`,
+    css: (_t, left) => `transform: translate(${dx * left}px, ${dy * left}px); opacity: ${Math.max(0.12, Math.abs(1 - 2 * left))}`,
   };
 }

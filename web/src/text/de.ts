@@ -29,6 +29,7 @@ export const de: Catalogue = {
   noLatest: 'Noch keine Bestellung',
   route: 'von {from} nach {to}',
   sampling: '{shown} von {of} Bestellungen der letzten Minute',
+  samplingBegun: '{shown} von {of} Bestellungen der letzten {time}',
   samplingNone: 'Keine Bestellung in der letzten Minute',
   near: 'unter {far}',
   middle: '{from} bis {to}',

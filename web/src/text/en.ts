@@ -32,6 +32,7 @@ export const en = {
   noLatest: 'No order yet',
   route: '{from} to {to}',
   sampling: 'Showing {shown} of {of} orders in the last minute',
+  samplingBegun: 'Showing {shown} of {of} orders in the last {time}',
   samplingNone: 'No order in the last minute',
   near: 'under {far}',
   middle: '{from} to {to}',

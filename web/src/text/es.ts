@@ -29,6 +29,7 @@ export const es: Catalogue = {
   noLatest: 'Aún no hay pedidos',
   route: 'de {from} a {to}',
   sampling: 'Se muestran {shown} de {of} pedidos del último minuto',
+  samplingBegun: 'Se muestran {shown} de {of} pedidos de los últimos {time}',
   samplingNone: 'Ningún pedido en el último minuto',
   near: 'menos de {far}',
   middle: '{from} a {to}',

@@ -29,6 +29,7 @@ export const fr: Catalogue = {
   noLatest: 'Pas encore de commande',
   route: 'de {from} à {to}',
   sampling: '{shown} commandes affichées sur {of} de la dernière minute',
+  samplingBegun: '{shown} commandes affichées sur {of} des dernières {time}',
   samplingNone: 'Aucune commande à la dernière minute',
   near: 'moins de {far}',
   middle: '{from} à {to}',

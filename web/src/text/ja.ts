@@ -29,6 +29,7 @@ export const ja: Catalogue = {
   noLatest: 'まだ注文はありません',
   route: '{from} から {to} へ',
   sampling: '直近1分の注文 {of} 件のうち {shown} 件を表示',
+  samplingBegun: '直近{time}の注文 {of} 件のうち {shown} 件を表示',
   samplingNone: '直近1分に注文はありません',
   near: '{far} 未満',
   middle: '{from}～{to}',

@@ -29,6 +29,7 @@ export const pt: Catalogue = {
   noLatest: 'Nenhum pedido ainda',
   route: 'de {from} para {to}',
   sampling: 'Mostrando {shown} de {of} pedidos do último minuto',
+  samplingBegun: 'Mostrando {shown} de {of} pedidos dos últimos {time}',
   samplingNone: 'Nenhum pedido no último minuto',
   near: 'menos de {far}',
   middle: '{from} a {to}',

@@ -29,6 +29,7 @@ export const zh: Catalogue = {
   noLatest: '暂无订单',
   route: '从 {from} 到 {to}',
   sampling: '显示最近一分钟 {of} 笔订单中的 {shown} 笔',
+  samplingBegun: '显示最近{time} {of} 笔订单中的 {shown} 笔',
   samplingNone: '最近一分钟没有订单',
   near: '{far} 以内',
   middle: '{from} 至 {to}',

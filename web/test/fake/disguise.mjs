@@ -30,6 +30,15 @@ const DISGUISES = {
     if (record.peak) for (const peak of Object.values(record.peak)) peak.value = 9e15;
     return record;
   },
+  backlog(record) {
+    if (record.total) record.window_end = new Date(Date.parse(record.window_end) - 180_000).toISOString();
+    return record;
+  },
+  moments(record) {
+    // Over a round number every ten seconds.
+    if (record.total) record.total.orders = 999_000 + 400 * (new Date(record.emitted_at).getUTCSeconds() % 10);
+    return record;
+  },
   zeros(record) {
     if (record.total) Object.assign(record, { orders: 0, sales: 0, shoppers: 0, distance_m: 0, carbon_g: 0 });
     if (record.arcs) Object.assign(record, { of: 0, shown: 0, arcs: [], latest: [] });

@@ -8,6 +8,9 @@ const KEPT = 4_000;
 /** Batches that a new client is sent. */
 const RECENT = 20;
 
+/** How much was kept of the time before the start, for replays, in seconds: a window and a batch of each. */
+const BEFORE_S = 150;
+
 /** Topics as hello names them. */
 export const TOPICS = Object.entries({ history: 'state', metrics: 'state', shipments: 'log', trending: 'state', windows: 'log' }).map(([name, kind]) => ({ name, kind }));
 const STATE = new Set(TOPICS.filter((t) => t.kind === 'state').map((t) => t.name));
@@ -23,14 +26,23 @@ export class Log {
   constructor(world) {
     this.world = world;
     const now = Date.now();
+    for (let at = now - BEFORE_S * 1_000; at < now - 2_000; at += 1_000) {
+      this.#keep('windows', this.#final(world.metrics(at), at));
+      this.#keep('shipments', world.shipments(at));
+    }
     for (const topic of ['history', 'trending', 'metrics']) this.#keep(topic, world[topic](now));
     for (let i = RECENT; i > 0; i--) this.#keep('shipments', world.shipments(now - i * 100));
     const every = (ms, topic, make) => this.#timers.push(setInterval(() => this.publish(topic, make(Date.now())), ms));
     every(1_000, 'metrics', (at) => world.metrics(at));
-    every(1_000, 'windows', (at) => ({ ...this.latest.get('metrics').record, window_end: new Date(Math.floor(at / 1_000) * 1_000 - 2_000).toISOString(), final: true, revision: 0 }));
+    every(1_000, 'windows', (at) => this.#final(this.latest.get('metrics').record, at));
     every(100, 'shipments', (at) => world.shipments(at));
     every(5_000, 'trending', (at) => world.trending(at));
     every(60_000, 'history', (at) => world.history(at));
+  }
+
+  /** The window that becomes final at a time. */
+  #final(record, at) {
+    return { ...record, window_end: new Date(Math.floor(at / 1_000) * 1_000 - 2_000).toISOString(), final: true, revision: 0 };
   }
 
   publish(topic, record) {

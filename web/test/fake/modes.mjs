@@ -9,6 +9,8 @@ export const MODES = {
   trickle: { about: 'each write cut into pieces of 7 bytes, also inside a character', run: (s) => (s.trickle(), s.follow()) },
   quiet: { about: 'hello and heartbeats, no record', run: () => {} },
   zeros: { about: 'nothing is sold' },
+  moments: { about: 'a milestone every ten seconds' },
+  backlog: { about: 'the aggregator catches up: new figures, of three minutes ago' },
   names: { about: 'names in every script' },
   huge: { about: 'numbers beyond what JavaScript counts exactly' },
   hostile: { about: 'names that try to be markup, unknown fields, a broken line', run: (s) => (s.write('data: {"broken\nid: x\nnonsense: 1\n\n: a comment\n\n'), s.follow()) },
@@ -19,6 +21,7 @@ export const MODES = {
   drop: { about: 'the connection breaks every 5 s', run: (s) => (s.follow(), s.later(5_000, () => s.destroy())) },
   torn: { about: 'the connection breaks every 2 s, in the middle of an event', run: (s) => (s.follow(), s.later(2_000, () => s.tear())) },
   drain: { about: 'goodbye after 5 s, retry 1.5 s', run: (s) => (s.write('retry: 1500\n'), s.follow(), s.later(5_000, () => s.bye('drain'))) },
+  away: { about: 'goodbye after 1 s, 503 from then on', run: (s) => (s.follow(), s.later(1_000, () => (s.switchTo('503'), s.bye('drain')))) },
   overload: { about: 'full: 200, retry, goodbye', run: (s) => s.bye('overload') },
   behind: { about: 'a pod that has not read so far', run: (s) => s.bye('behind') },
   gap: {

@@ -39,10 +39,12 @@ export async function startFake({ port = 0, rate = 200, mode = 'live', seed = 1 
     state,
     /** Breaks every stream, as a network does that goes away. */
     cut: () => server.closeAllConnections(),
+    /** Is not there any more: connections are refused. */
+    leave: () => (server.close(), server.closeAllConnections()),
     close: () => {
       log.close();
       server.closeAllConnections();
-      return new Promise((resolve) => server.close(resolve));
+      return new Promise((resolve) => (server.listening ? server.close(resolve) : resolve()));
     },
   };
 }

@@ -61,7 +61,9 @@ export class World {
   metrics(now) {
     this.level = Math.max(0.6, Math.min(1.5, this.level + (this.random() - 0.5) * 0.05));
     const figures = this.minute(this.level);
-    for (const name of Object.keys(this.sum)) this.sum[name] += Math.round((figures[name] * (this.sum.orders === 0 ? 170 : 1)) / (this.sum.orders === 0 ? 1 : 60));
+    // Three hours less ten minutes at first, then a second each time.
+    const minutes = this.sum.orders === 0 ? 170 : 1 / 60;
+    for (const name of Object.keys(this.sum)) this.sum[name] += Math.round(figures[name] * minutes);
     return {
       v: 1, scope: 'world', window_end: iso(Math.floor(now / 1_000) * 1_000), ...figures, currency: 'USD', final: false,
       total: { since: iso(this.since), ...this.sum }, emitted_at: iso(now),

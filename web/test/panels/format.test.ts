@@ -29,6 +29,13 @@ describe('format', () => {
     expect(text(us.figure('carbon_g', 12_345_678, 'USD'))).toBe('12.35 t');
   });
 
+  it('writes what no language has words for as powers of ten', () => {
+    expect(text(us.figure('orders', 9_007_199_254_740_991, 'USD'))).toBe('9007.2T');
+    expect(text(us.figure('carbon_g', 1.7e308, 'USD'))).toBe('1.7E302 t');
+    expect(us.brief('sales', 9.2e20, 'USD')).toBe('$9.20E18');
+    expect(us.brief('orders', 1e21, 'USD')).toBe('1E21');
+  });
+
   it('keeps the unit of the goal on the way to it', () => {
     expect(text(us.figure('carbon_g', 9_000_000, 'USD', 11_000_000))).toBe('9.00 t');
     expect(text(us.figure('sales', 99_900, 'USD', 200_000))).toBe('$999');

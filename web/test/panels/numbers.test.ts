@@ -29,16 +29,24 @@ describe('sampling', () => {
     const sampling = new Sampling();
     const start = 1_700_000_000_000;
     for (let s = 0; s < 120; s++) sampling.add(1, 3, start + s * 1_000);
-    expect(sampling.sums(start + 119_000)).toEqual({ shown: 60, of: 180 });
-    expect(sampling.sums(start + 149_000)).toEqual({ shown: 30, of: 90 });
-    expect(sampling.sums(start + 999_000)).toEqual({ shown: 0, of: 0 });
+    expect(sampling.sums(start + 119_000)).toEqual({ shown: 60, of: 180, seconds: 60 });
+    expect(sampling.sums(start + 149_000)).toEqual({ shown: 30, of: 90, seconds: 60 });
+    expect(sampling.sums(start + 999_000)).toEqual({ shown: 0, of: 0, seconds: 60 });
+  });
+
+  it('says of how much of a minute it knows', () => {
+    const sampling = new Sampling();
+    const start = 1_700_000_000_000;
+    sampling.add(1, 3, start);
+    expect(sampling.sums(start + 400)).toEqual({ shown: 1, of: 3, seconds: 1 });
+    expect(sampling.sums(start + 14_000)).toEqual({ shown: 1, of: 3, seconds: 15 });
   });
 
   it('bears a clock that goes back', () => {
     const sampling = new Sampling();
     sampling.add(1, 1, 1_700_000_000_000);
     sampling.add(1, 1, 1_699_999_990_000);
-    expect(sampling.sums(1_700_000_000_000)).toEqual({ shown: 2, of: 2 });
+    expect(sampling.sums(1_700_000_000_000)).toEqual({ shown: 2, of: 2, seconds: 1 });
   });
 });
 
