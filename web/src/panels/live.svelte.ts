@@ -67,7 +67,7 @@ export class Live {
   /** Ranks of the trending record of the window before, by product. */
   ranksBefore = $state.raw<ReadonlyMap<string, number>>(new Map());
   rows = $state.raw<readonly Row[]>([]);
-  sampling = $state.raw<Sums>({ shown: 0, of: 0, seconds: 60 });
+  sampling = $state.raw<Sums>({ shown: 0, of: 0, seconds: 1 });
   /** Milliseconds from writing to painting, the median of the last batches. */
   latency = $state.raw<number>();
   gap = $state.raw<Gap>();
