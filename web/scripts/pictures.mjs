@@ -31,7 +31,7 @@ const PICTURES = {
   'page-light': { query: '&theme=light' },
   'page-country': { query: '&country=DE' },
   'page-countries': { act: [press('c')] },
-  'page-kiosk': { act: [press('k')] },
+  'page-kiosk': { act: [press('k'), shown('.page.kiosk')] },
   'page-japanese': { query: '&lang=ja' },
   'page-embed': { path: '/embed', size: [960, 600] },
   'page-branded': {
@@ -58,7 +58,7 @@ for (const [name, { mode, path = '/', query = '', act = [], size = SIZES.laptop,
   const fake = mode && (await startFake({ mode, rate: 200 }));
   if (fake) fake.state.branding = branding;
   const context = await browser.newContext({ viewport: { width: size[0], height: size[1] }, deviceScaleFactor: scale, locale: 'en-US', timezoneId: 'UTC' });
-  const { page } = await openPage(context, fake?.url ?? live, `${path}?steady=1&lon=-25${query}`, size, () => true);
+  const { page } = await openPage(context, fake?.url ?? live, `${path}?test=1&steady=1&lon=-25${query}`, size, () => true);
   await page.waitForSelector('canvas', WAIT);
   if (!fake || mode === 'live') await page.waitForTimeout(FLYING_MS);
   for (const step of act) await step(page);
