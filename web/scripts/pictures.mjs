@@ -60,6 +60,8 @@ for (const [name, { mode, path = '/', query = '', act = [], size = SIZES.laptop,
   const context = await browser.newContext({ viewport: { width: size[0], height: size[1] }, deviceScaleFactor: scale, locale: 'en-US', timezoneId: 'UTC' });
   const { page } = await openPage(context, fake?.url ?? live, `${path}?test=1&steady=1&lon=-25${query}`, size, () => true);
   await page.waitForSelector('canvas', WAIT);
+  // A demo that has just begun shows an hour in seconds at first.
+  if (!fake) await badge('live')(page).then(() => page.reload()).then(() => page.waitForSelector('canvas', WAIT));
   if (!fake || mode === 'live') await page.waitForTimeout(FLYING_MS);
   for (const step of act) await step(page);
   await page.waitForTimeout(act.length > 0 ? 2_000 : 0);
