@@ -75,10 +75,10 @@ function at(mode, name, test, options = {}) {
 }
 
 // Most of the time they wait.
-describe('client', { concurrency: 3 }, () => {
+describe('client', { concurrency: 2 }, () => {
   for (const alone of [false, true]) {
     const way = alone ? 'an elected worker' : 'a SharedWorker';
-    describe(`tabs that share ${way}`, { concurrency: 3 }, () => {
+    describe(`tabs that share ${way}`, { concurrency: true }, () => {
       at('live', 'are one connection for the server, eight of them', async (context, server) => {
         const tabs = [];
         for (let i = 0; i < 8; i++) {
