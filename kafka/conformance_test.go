@@ -41,6 +41,7 @@ var suite = []struct {
 	{"records arrive whole and in order", recordsArrive},
 	{"a reader goes on where it stood", readerGoesOn},
 	{"paused partitions wait", pausedPartitionsWait},
+	{"what is under way while paused is kept", pausedAnswersAreKept},
 	{"a tail begins a little before the end", tailBeginsBeforeTheEnd},
 	{"committed is seen, aborted never", committedIsSeen},
 	{"an open transaction is waited for", openTransactionIsWaitedFor},

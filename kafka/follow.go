@@ -112,6 +112,7 @@ type partition struct {
 	drained bool  // as last delivered: nothing was left in the log
 	shown   bool  // drained has been delivered at all
 	paused  bool
+	held    func()    // what came of a request while paused, to be taken over on resuming
 	flying  bool      // part of the request under way
 	failing int       // requests failed in a row
 	damaged int       // answers in a row that could not be decoded at next

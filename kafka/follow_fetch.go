@@ -251,17 +251,27 @@ func (f *follower) applyFetch(ps []*partition, got []fetched, err error) {
 	for i, p := range ps {
 		g := &got[i]
 		switch {
-		case !f.current(p) || p.paused:
+		case !f.current(p):
 			g.packed.Release()
-		case errors.Is(g.err, kerr.OffsetOutOfRange):
-			p.begun = false
-		case g.err != nil:
-			f.fail(p, g.err)
-		case g.damage != nil:
-			f.stepOver(p, g)
+		case p.paused:
+			p.held = func() { f.apply(p, g, empty) }
 		default:
-			f.advance(p, g, empty)
+			f.apply(p, g, empty)
 		}
+	}
+}
+
+// apply takes over what an answer says of one partition.
+func (f *follower) apply(p *partition, g *fetched, empty bool) {
+	switch {
+	case errors.Is(g.err, kerr.OffsetOutOfRange):
+		p.begun = false
+	case g.err != nil:
+		f.fail(p, g.err)
+	case g.damage != nil:
+		f.stepOver(p, g)
+	default:
+		f.advance(p, g, empty)
 	}
 }
 

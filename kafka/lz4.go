@@ -71,9 +71,10 @@ func appendLZ4(dst, in []byte) (out []byte, ok bool) {
 
 // appendLZ4Block appends a block of at most blockBytes. Room is made for what a
 // block usually holds first, and for the most it can only when that is short:
-// blocks are declared as 4 MiB by who fills a few KiB.
+// blocks are declared as 4 MiB by who fills a few KiB, and JSON that is packed
+// three to one is not to take room for eight.
 func appendLZ4Block(out, block []byte, blockBytes int) ([]byte, bool) {
-	for room := min(8*len(block)+64, blockBytes); ; room = blockBytes {
+	for room := min(4*len(block)+64, blockBytes); ; room = blockBytes {
 		out = grow(out, room)
 		free := out[len(out):cap(out)]
 		n, err := lz4.UncompressBlock(block, free[:min(len(free), blockBytes)])

@@ -125,17 +125,28 @@ func (r *Reader) Partitions() int { return len(r.topic.partitions) }
 // with another UUID mean nothing.
 func (r *Reader) TopicID() [16]byte { return r.topic.id }
 
-// Pause stops fetching partitions until [Reader.Resume]. What was already on
-// its way is fetched again later.
-func (r *Reader) Pause(partitions ...int32) { r.setPaused(partitions, true) }
+// Pause stops fetching partitions until [Reader.Resume]. What is already on its
+// way, at most one answer, is kept until then: who reads slower than a broker
+// sends pauses partitions all the time, and would have most sent twice.
+func (r *Reader) Pause(partitions ...int32) {
+	r.each(partitions, func(p *partition) { p.paused = true })
+}
 
 // Resume fetches paused partitions again.
-func (r *Reader) Resume(partitions ...int32) { r.setPaused(partitions, false) }
+func (r *Reader) Resume(partitions ...int32) {
+	r.each(partitions, func(p *partition) {
+		p.paused = false
+		if held := p.held; held != nil {
+			p.held = nil
+			held()
+		}
+	})
+}
 
-func (r *Reader) setPaused(partitions []int32, paused bool) {
+func (r *Reader) each(partitions []int32, do func(*partition)) {
 	for _, p := range partitions {
 		if p >= 0 && int(p) < len(r.topic.partitions) {
-			r.topic.partitions[p].paused = paused
+			do(r.topic.partitions[p])
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package kafka_test
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"testing"
@@ -81,6 +82,29 @@ func pausedPartitionsWait(t *testing.T, c cluster) {
 	r.Resume(0)
 	poll(t, r, l, at, func() bool { return l.count() == 700 })
 	l.want(0, 700)
+}
+
+// pausedAnswersAreKept pauses partitions when the next request is under way
+// already, and has its answer come before they are resumed.
+func pausedAnswersAreKept(t *testing.T, c cluster) {
+	cfg := config(t, c)
+	topic := topicOf(t, cfg, feed.Log, 2)
+	r := reader(t, cfg, topic, nil)
+	l, at := newLedger(t), &positions{}
+	for n := 0; n < 900; n += 300 {
+		poll(t, r, l, at, func() bool { return at.allCaughtUp(2) && l.count() == n })
+		r.Pause(0, 1)
+		produce(t, cfg, numbered(topic, n, n+300)...)
+		ctx, cancel := context.WithTimeout(patience(t), 300*time.Millisecond)
+		batches, err := r.Poll(ctx)
+		cancel()
+		if len(batches) > 0 || !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("%d batches of paused partitions: %v", len(batches), err)
+		}
+		r.Resume(0, 1)
+		poll(t, r, l, at, func() bool { return l.count() == n+300 })
+	}
+	l.want(0, 900)
 }
 
 func offsetsOutOfRange(t *testing.T, c cluster) {
