@@ -239,23 +239,28 @@ func twoDigits(a, b byte) uint32 {
 	return x*10 + y
 }
 
-// place reads a place, which ends at the next brace unless a text of it holds
-// one: then what is cut off there is no place.
+// place reads a place. One that is remembered is known by its bytes, brace and
+// all, so that its end need not be looked for.
 func (q *Quick) place(r *quickReader) *KnownPlace {
-	if r.other {
+	if r.other || len(r.b)-r.i < placeHashed {
+		r.other = true // a place and the mass after it have more
 		return nil
 	}
-	n := bytes.IndexByte(r.b[r.i:], '}') + 1
-	if n < 16 {
-		r.other = true
-		return nil
-	}
-	raw := r.b[r.i : r.i+n]
-	r.i += n
-	slot := &q.places[placeHash(raw)%rememberedPlaces]
-	if known := *slot; known != nil && known.json == string(raw) {
+	rest := r.b[r.i:]
+	slot := &q.places[placeHash(rest)%rememberedPlaces]
+	if known := *slot; known != nil && len(rest) >= len(known.json) && string(rest[:len(known.json)]) == known.json {
+		r.i += len(known.json)
 		return &known.KnownPlace
 	}
+	return q.newPlace(r, slot)
+}
+
+// newPlace reads and remembers a place, which ends at the next brace unless a text
+// of it holds one: then what is cut off there is no place.
+func (q *Quick) newPlace(r *quickReader, slot **rawPlace) *KnownPlace {
+	n := bytes.IndexByte(r.b[r.i:], '}') + 1
+	raw := r.b[r.i : r.i+n]
+	r.i += n
 	p, ok := decodePlace(raw)
 	if !ok {
 		r.other = true
@@ -270,13 +275,17 @@ func (q *Quick) place(r *quickReader) *KnownPlace {
 	return &known.KnownPlace
 }
 
-// placeHash looks at the beginning of the city, the length and the end of the
-// longitude, which tell most places apart; whether it is the same place is
-// decided by all bytes.
+// placeHashed is how many bytes of a place placeHash looks at.
+const placeHashed = 33
+
+// placeHash looks at 24 bytes from where the city begins, which nearly always
+// have the country too; whether it is the same place is decided by all bytes.
 func placeHash(raw []byte) uint64 {
-	h := binary.LittleEndian.Uint64(raw[8:]) ^ uint64(len(raw))<<56
-	h = h*0x9e3779b97f4a7c15 ^ binary.LittleEndian.Uint64(raw[len(raw)-9:])
-	h *= 0xd6e8feb86659fd93
+	const city = len(`{"city":"`)
+	raw = raw[city:placeHashed]
+	h := binary.LittleEndian.Uint64(raw) * 0x9e3779b97f4a7c15
+	h = (h ^ h>>32 ^ binary.LittleEndian.Uint64(raw[8:])) * 0xd6e8feb86659fd93
+	h = (h ^ h>>32 ^ binary.LittleEndian.Uint64(raw[16:])) * 0x9e3779b97f4a7c15
 	return h ^ h>>32
 }
 
