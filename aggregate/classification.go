@@ -32,12 +32,13 @@ type ClassificationEntry struct {
 // Classification maps products to titles and categories. It is immutable and
 // safe for concurrent use.
 //
-// Two million products must leave room for the figures. So an entry is 32 bytes
-// and its title, without a pointer, and products are known by the hash of their
-// id. The entries of a product stand together, by time; a table says where.
+// Two million products must leave room for the figures, and be read in a second.
+// So a row is 32 bytes and its title, without a pointer; products are known by
+// the hash of their id; and rows stay in the order of the entries, each with the
+// number of the one that was in force before it, so that nothing needs sorting.
 type Classification struct {
-	rows       []classRow // by hash, then by time
-	slots      []uint32   // by open addressing: the last row of a product plus one; 0: free
+	rows       [][]classRow // in blocks, which need not be moved to grow
+	slots      []uint32     // by open addressing: the latest row of a product plus one; 0: free
 	titles     []byte
 	categories []string
 	products   int
@@ -48,12 +49,13 @@ type classRow struct {
 	from       orders.Time
 	title      uint32 // where it begins in titles
 	category   uint32
+	before     uint32 // the row in force before from, plus one; 0: none
 	titleBytes uint16
 }
 
-func (x classRow) compare(y classRow) int {
-	return cmp.Or(cmp.Compare(x.hash, y.hash), cmp.Compare(x.from, y.from), cmp.Compare(x.title, y.title))
-}
+const classBlock = 1 << 14 // rows
+
+func (c *Classification) row(i uint32) *classRow { return &c.rows[i/classBlock][i%classBlock] }
 
 type label struct{ title, category string }
 
@@ -72,6 +74,7 @@ func NewClassification(entries []ClassificationEntry) *Classification {
 // memory together.
 type ClassificationBuilder struct {
 	c          Classification
+	n          uint32 // rows
 	categories map[string]uint32
 }
 
@@ -85,50 +88,83 @@ func (b *ClassificationBuilder) Add(e ClassificationEntry) {
 	if e.Product == "" {
 		return
 	}
-	title, category := cut(cmp.Or(e.Title, e.Product)), cut(cmp.Or(e.Category, Unclassified))
-	number, known := b.categories[category]
-	if !known {
-		number = uint32(len(b.c.categories))
-		category = strings.Clone(category)
-		b.c.categories = append(b.c.categories, category)
-		b.categories[category] = number
+	title, number := cut(cmp.Or(e.Title, e.Product)), b.category(cut(cmp.Or(e.Category, Unclassified)))
+	if b.n%classBlock == 0 {
+		b.c.rows = append(b.c.rows, make([]classRow, 0, classBlock))
 	}
-	b.c.rows = append(b.c.rows, classRow{
+	block := &b.c.rows[b.n/classBlock]
+	*block = append(*block, classRow{
 		hash: xxhash.Sum64String(e.Product), from: e.ValidFrom, title: uint32(len(b.c.titles)), titleBytes: uint16(len(title)), category: number,
 	})
+	b.n++
 	b.c.titles = append(b.c.titles, title...)
+}
+
+// category returns the number of a category.
+func (b *ClassificationBuilder) category(name string) uint32 {
+	number, known := b.categories[name]
+	if !known {
+		number = uint32(len(b.c.categories))
+		name = strings.Clone(name)
+		b.c.categories = append(b.c.categories, name)
+		b.categories[name] = number
+	}
+	return number
 }
 
 // Build returns the Classification of all entries. The builder is of no use after
 // it.
 func (b *ClassificationBuilder) Build() *Classification {
 	c := b.c
-	slices.SortFunc(c.rows, classRow.compare) // titles lie in the order of the entries
-	kept := c.rows[:0]
-	for i, row := range c.rows {
-		if n := len(kept); n > 0 && kept[n-1].hash == row.hash && kept[n-1].from == row.from {
-			kept[n-1] = row
-			continue
-		}
-		if i == 0 || c.rows[i].hash != kept[len(kept)-1].hash {
-			c.products++
-		}
-		kept = append(kept, row)
-	}
-	c.rows = kept
-	c.slots = make([]uint32, 2*c.products+1)
-	for i, row := range c.rows {
-		if i+1 == len(c.rows) || c.rows[i+1].hash != row.hash {
-			c.slots[c.slot(row.hash)] = uint32(i + 1)
+	c.slots = make([]uint32, 2*int(b.n)+1)
+	for i := range b.n {
+		if !c.link(i) {
+			b.linkByTime(&c)
+			break
 		}
 	}
 	return &c
 }
 
+// link takes a row in as the latest of its product, in place of one of the same
+// time. It reports false if the product has a later one.
+func (c *Classification) link(i uint32) bool {
+	row := c.row(i)
+	slot := &c.slots[c.slot(row.hash)]
+	if *slot == 0 {
+		c.products++
+	} else if latest := c.row(*slot - 1); row.from > latest.from {
+		row.before = *slot
+	} else if row.from == latest.from {
+		row.before = latest.before
+	} else {
+		return false
+	}
+	*slot = i + 1
+	return true
+}
+
+// linkByTime links all rows, in the order of their times.
+func (b *ClassificationBuilder) linkByTime(c *Classification) {
+	order := make([]uint32, b.n)
+	for i := range order {
+		order[i] = uint32(i)
+		c.row(uint32(i)).before = 0
+	}
+	slices.SortFunc(order, func(x, y uint32) int {
+		return cmp.Or(cmp.Compare(c.row(x).from, c.row(y).from), cmp.Compare(x, y))
+	})
+	clear(c.slots)
+	c.products = 0
+	for _, i := range order {
+		c.link(i)
+	}
+}
+
 // slot returns where the table has a product, or where it belongs.
 func (c *Classification) slot(hash uint64) int {
 	i := home(hash, len(c.slots))
-	for c.slots[i] != 0 && c.rows[c.slots[i]-1].hash != hash {
+	for c.slots[i] != 0 && c.row(c.slots[i]-1).hash != hash {
 		if i++; i == len(c.slots) {
 			i = 0
 		}
@@ -156,16 +192,14 @@ func (c *Classification) find(product string, at orders.Time) (label, bool) {
 	if c == nil {
 		return label{}, false
 	}
-	hash := xxhash.Sum64String(product)
-	i := int(c.slots[c.slot(hash)]) - 1
-	for i >= 0 && c.rows[i].hash == hash && c.rows[i].from > at {
-		i--
+	next := c.slots[c.slot(xxhash.Sum64String(product))]
+	for ; next != 0; next = c.row(next - 1).before {
+		row := c.row(next - 1)
+		if row.from <= at {
+			return label{title: string(c.titles[row.title:][:row.titleBytes]), category: c.categories[row.category]}, true
+		}
 	}
-	if i < 0 || c.rows[i].hash != hash {
-		return label{}, false
-	}
-	row := &c.rows[i]
-	return label{title: string(c.titles[row.title:][:row.titleBytes]), category: c.categories[row.category]}, true
+	return label{}, false
 }
 
 // cut shortens s to MaxLabelBytes without splitting a character.

@@ -80,20 +80,62 @@ func scan(r io.ReaderAt, size, maxRows int64, yield func(Entry)) error {
 	if err != nil {
 		return err
 	}
+	b := batch{yield: yield}
 	categories := interned{}
-	return f.Each(c.all, func(row []parquet.Value) error {
-		e := Entry{Product: productID(row[0]), Category: categories.of(row[2], MaxCategoryBytes)}
-		if !row[1].IsNull() {
-			e.Title = tidy(string(row[1].ByteArray()), MaxTitleBytes)
-		}
+	err = f.Each(c.all, func(row []parquet.Value) error {
+		e := Entry{Category: categories.of(row[2], MaxCategoryBytes)}
 		if c.dated && !row[3].IsNull() {
 			e.ValidFrom = c.validFrom.Time(row[3])
 		}
-		if e.Product != "" && len(e.Product) <= orders.MaxIDBytes {
-			yield(e)
-		}
+		b.add(e, row[0], row[1])
 		return nil
 	})
+	b.flush()
+	return err
+}
+
+// batch gathers entries, so that the texts of many are allocated at once: a file
+// of two million products would otherwise be four million allocations.
+type batch struct {
+	yield   func(Entry)
+	entries []Entry // without product and title
+	ends    []int   // of product and title in text, by turns
+	text    []byte
+}
+
+const batchEntries = 512
+
+// add adds an entry, unless its product is no id.
+func (b *batch) add(e Entry, product, title parquet.Value) {
+	start := len(b.text)
+	b.text = appendProduct(b.text, product)
+	end := len(b.text)
+	if end == start || end-start > orders.MaxIDBytes {
+		b.text = b.text[:start]
+		return
+	}
+	if !title.IsNull() {
+		if raw := title.ByteArray(); plain(raw) && len(raw) <= MaxTitleBytes {
+			b.text = append(b.text, raw...)
+		} else {
+			b.text = append(b.text, tidy(string(raw), MaxTitleBytes)...)
+		}
+	}
+	b.entries, b.ends = append(b.entries, e), append(b.ends, end, len(b.text))
+	if len(b.entries) == batchEntries {
+		b.flush()
+	}
+}
+
+func (b *batch) flush() {
+	text, start := string(b.text), 0
+	for i, e := range b.entries {
+		product, title := b.ends[2*i], b.ends[2*i+1]
+		e.Product, e.Title = text[start:product], text[product:title]
+		start = title
+		b.yield(e)
+	}
+	b.entries, b.ends, b.text = b.entries[:0], b.ends[:0], b.text[:0]
 }
 
 // chosen are the columns of a file that hold a classification.
@@ -121,16 +163,17 @@ func choose(f *columns.File) (c chosen, err error) {
 	return c, errors.Join(errs...)
 }
 
-func productID(v parquet.Value) string {
+// appendProduct appends the id of a product, nothing for NULL.
+func appendProduct(b []byte, v parquet.Value) []byte {
 	switch {
 	case v.IsNull():
-		return ""
+		return b
 	case v.Kind() == parquet.Int32:
-		return strconv.FormatInt(int64(v.Int32()), 10)
+		return strconv.AppendInt(b, int64(v.Int32()), 10)
 	case v.Kind() == parquet.Int64:
-		return strconv.FormatInt(v.Int64(), 10)
+		return strconv.AppendInt(b, v.Int64(), 10)
 	}
-	return string(v.ByteArray())
+	return append(b, v.ByteArray()...)
 }
 
 // interned shares the equal texts of one column: categories are few. Beyond
@@ -177,7 +220,7 @@ func tidy(s string, most int) string {
 }
 
 // plain reports whether s is printable ASCII.
-func plain(s string) bool {
+func plain[T string | []byte](s T) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] >= 0x7f {
 			return false
