@@ -121,17 +121,16 @@ func (a *Aggregator) store(e *entry, offset int64) (first productID) {
 	q.open.ids = append(q.open.ids, seenID{hash: e.id, at: e.at, partition: e.partition})
 	a.fill(q, e)
 	first = noProduct
+	u := a.trend.units
 	for i, line := range e.lines {
-		id, ok := a.addUnits(e, line)
+		at, ok := a.addUnits(e, line)
 		if !ok {
 			continue
 		}
 		if i == 0 {
-			first = id
+			first = at.product()
 		}
-		if q.open.units.add(id, e.country, line.units, a.trend.units.names) {
-			a.trend.units.pending++
-		}
+		u.pending += q.open.units.add(at, line.units, &u.scratch)
 	}
 	return first
 }
@@ -180,9 +179,9 @@ func (a *Aggregator) fill(q *pane, e *entry) {
 }
 
 // addUnits counts a line's units. ok is false if there are none, or no room.
-func (a *Aggregator) addUnits(e *entry, line entryLine) (id productID, ok bool) {
+func (a *Aggregator) addUnits(e *entry, line entryLine) (at unitPlace, ok bool) {
 	if line.units <= 0 || len(line.name) == 0 {
-		return 0, false
+		return at, false
 	}
 	return a.trend.units.add(e.start, line.product, e.country, line.units)
 }

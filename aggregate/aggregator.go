@@ -148,6 +148,11 @@ func (a *Aggregator) Watermark() (at orders.Time, ok bool) {
 	return a.marks.now, a.marks.now != noTime
 }
 
+// WindowDue reports whether the next Flush makes a window final.
+func (a *Aggregator) WindowDue() bool {
+	return a.slide.end != noSecond && a.marks.now != noTime && secondOf(a.marks.now) > a.slide.end
+}
+
 // PartitionWatermark returns a partition's watermark; ok is false if the
 // partition has had no order.
 func (a *Aggregator) PartitionWatermark(partition int32) (at orders.Time, ok bool) {

@@ -13,8 +13,11 @@ const (
 	// cellsPerDegree makes the cells of the map half a degree wide.
 	cellsPerDegree = 2
 	// maxArcCells bounds the origin-destination cells counted for one batch and
-	// scope. Orders of further cells are in Of and not among the arcs.
+	// scope, and maxArcs those of all scopes together, so that a batch of a million
+	// orders is counted within the processor's cache. Orders of further cells are
+	// in Of and not among the arcs.
 	maxArcCells = 4096
+	maxArcs     = 1 << 14
 )
 
 // arcCells is an origin and a destination cell: latitude and longitude of each
@@ -98,7 +101,7 @@ func (t *arcs) find(cells arcCells, id scopeID) int {
 			return at
 		}
 	}
-	if t.known[id] == maxArcCells {
+	if t.known[id] == maxArcCells || len(t.list) >= maxArcs {
 		return notListed
 	}
 	t.known[id]++

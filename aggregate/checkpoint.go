@@ -120,11 +120,8 @@ func (a *Aggregator) savePane(q *pane) {
 		w.b = binary.AppendVarint(w.b, int64(id.at-q.start.time()))
 		w.b = binary.BigEndian.AppendUint64(w.b, id.hash)
 	}
-	if counts := q.open.units.counts; counts != nil {
-		for _, key := range counts.sorted() {
-			n, _ := counts.get(key)
-			a.appendUnits(w, key, n)
-		}
+	for _, u := range q.open.units.list {
+		a.appendUnits(w, q.open.units.minute.units.list[u.cell].key, u.n)
 	}
 	q.parts = w.close()
 }

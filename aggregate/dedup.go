@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"math/bits"
 	"slices"
 
 	"livemap/orders"
@@ -92,59 +93,101 @@ func (s *seen) expected() int {
 	return most
 }
 
-// idTable maps a hash to a millisecond within its span, by open addressing: ten
-// bytes an id where a Go map takes twice that.
+// idTable maps a hash to a millisecond within its span, by open addressing: eleven
+// bytes an id where a Go map takes twice that. Nearly every id that is looked up
+// is not there, so what answers that is small and by itself: slots are in groups
+// of eight, and a group's marks, a byte of each slot's hash, are one word. A
+// search compares them all at once and ends at the first group with a free slot,
+// without having seen a key.
 type idTable struct {
-	keys    []uint64 // 0: free
+	marks   []uint64 // by group; a byte for each slot, from the lowest on; 0: free
+	keys    []uint64
 	offsets []uint16
 	used    int
 }
 
+const idGroup = 8 // slots of a group
+
 func newIDTable(expected int) *idTable {
-	const first = 64
-	slots := max(first, expected+expected/3)
-	return &idTable{keys: make([]uint64, slots), offsets: make([]uint16, slots)}
+	const first = 8
+	return idTableOf(max(first, (expected+expected/3)/idGroup))
 }
 
-// tableKey keeps 0 free for "no entry".
-func tableKey(hash uint64) uint64 { return max(hash, 1) }
+func idTableOf(groups int) *idTable {
+	return &idTable{marks: make([]uint64, groups), keys: make([]uint64, groups*idGroup), offsets: make([]uint16, groups*idGroup)}
+}
 
-// slot returns where key is, or the free slot where it belongs.
-func (t *idTable) slot(key uint64) int {
-	i := home(key, len(t.keys))
-	for t.keys[i] != 0 && t.keys[i] != key {
-		if i++; i == len(t.keys) {
-			i = 0
+// markOf is the byte of a hash in its group. The group goes by the high bits.
+func markOf(hash uint64) uint64 { return hash&0x7f | 0x80 }
+
+// marked has the high bit set of each byte of w that is mark, and perhaps of one
+// that is not, above such a byte (Mycroft's test for a zero byte).
+func marked(w, mark uint64) uint64 {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	x := w ^ mark*ones
+	return (x - ones) &^ x & high
+}
+
+// find returns where a hash is. If it is not there, group is the first with a
+// free slot.
+func (t *idTable) find(hash uint64) (slot, group int, ok bool) {
+	mark := markOf(hash)
+	for g := home(hash, len(t.marks)); ; {
+		w := t.marks[g]
+		for m := marked(w, mark); m != 0; m &= m - 1 {
+			if i := g*idGroup + bits.TrailingZeros64(m)/8; t.keys[i] == hash {
+				return i, g, true
+			}
+		}
+		if w>>56 == 0 {
+			return 0, g, false
+		}
+		if g++; g == len(t.marks) {
+			g = 0
 		}
 	}
-	return i
 }
 
 func (t *idTable) get(hash uint64) (offset uint16, ok bool) {
-	i := t.slot(tableKey(hash))
-	return t.offsets[i], t.keys[i] != 0
+	i, _, ok := t.find(hash)
+	if !ok {
+		return 0, false
+	}
+	return t.offsets[i], true
 }
 
 func (t *idTable) put(hash uint64, offset uint16) {
 	if t.used*5 >= len(t.keys)*4 {
 		t.grow()
 	}
-	key := tableKey(hash)
-	i := t.slot(key)
-	if t.keys[i] == 0 {
-		t.used++
+	i, g, ok := t.find(hash)
+	if !ok {
+		i = t.insert(hash, g)
 	}
-	t.keys[i], t.offsets[i] = key, offset
+	t.offsets[i] = offset
+}
+
+// insert takes the first free slot of a group.
+func (t *idTable) insert(hash uint64, group int) int {
+	n := (bits.Len64(t.marks[group]) + 7) / 8
+	t.marks[group] |= markOf(hash) << (8 * n)
+	i := group*idGroup + n
+	t.keys[i] = hash
+	t.used++
+	return i
 }
 
 func (t *idTable) grow() {
 	old := *t
-	t.keys = make([]uint64, 2*len(old.keys))
-	t.offsets = make([]uint16, 2*len(old.offsets))
-	for i, key := range old.keys {
-		if key != 0 {
-			j := t.slot(key)
-			t.keys[j], t.offsets[j] = key, old.offsets[i]
+	*t = *idTableOf(2 * len(old.marks))
+	for i, hash := range old.keys {
+		if old.marks[i/idGroup]>>(8*(i%idGroup))&0xff == 0 {
+			continue
 		}
+		_, g, _ := t.find(hash)
+		t.offsets[t.insert(hash, g)] = old.offsets[i]
 	}
 }
+
+// tableKey keeps 0 free for "no entry".
+func tableKey(hash uint64) uint64 { return max(hash, 1) }

@@ -80,10 +80,12 @@ func (a *Aggregator) closePane(p *pane) {
 	if p.open == nil {
 		return
 	}
+	u := a.trend.units
+	u.pending -= len(p.open.units.list)
+	p.open.units.coalesce(&u.scratch)
 	a.savePane(p)
-	a.trend.units.pending -= p.open.units.len()
 	p.sketch = sketchOf(p.open.pairs)
-	p.open = nil
+	a.panes.recycle(p)
 }
 
 // prune forgets what no coming order can reach.

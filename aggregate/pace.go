@@ -4,7 +4,7 @@ package aggregate
 // minutes, however far the watermark could go: the next Flush goes on. A single
 // pane or minute may have more (see maxMinuteCells), and input that came since
 // the last Flush adds to it.
-const maxFlushBytes = 8 << 20
+const maxFlushBytes = 24 << 20
 
 // paceWatermark says how far the watermark may go before the next Flush, so
 // that what it then closes is not too much for one transaction. It is the

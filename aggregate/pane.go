@@ -3,18 +3,19 @@ package aggregate
 import "slices"
 
 // cell is one scope's share of a pane.
-type cell struct {
-	sums
-	// enter and leave are how the scope's distinct shoppers change from one
-	// window to the next when this pane enters (window end start+1) and when it
-	// leaves (start+61). See shoppers.go.
-	enter, leave int64
-}
+type cell struct{ sums }
+
+// steps are how a scope's distinct shoppers change from one window to the next
+// when a pane enters (window end start+1) and when it leaves (start+61). See
+// shoppers.go. They are no part of the cell, because an order changes them in
+// some pane of the last minute, and so they all stay in the processor's cache.
+type steps struct{ enter, leave int32 }
 
 // pane holds one second of accepted orders.
 type pane struct {
 	start  second
 	cells  []cell   // by scopeID, as long as needed
+	steps  []steps  // likewise
 	sketch []uint32 // for windows of too many shoppers, see sketch.go
 	// saturated: every window that holds the pane has too many shoppers, so that
 	// they are not tracked any more.
@@ -39,6 +40,14 @@ func (q *pane) at(id scopeID) *cell {
 	return &q.cells[id]
 }
 
+// stepsOf returns the steps of a scope.
+func (q *pane) stepsOf(id scopeID) *steps {
+	if int(id) >= len(q.steps) {
+		q.steps = append(q.steps, make([]steps, int(id)+1-len(q.steps))...)
+	}
+	return &q.steps[id]
+}
+
 func (o *openPane) noteOffset(partition int32, offset int64) {
 	for int(partition) >= len(o.lowest) {
 		o.lowest = append(o.lowest, -1)
@@ -56,8 +65,15 @@ type panes struct {
 	ordered []*pane
 	// near holds panes lately asked for, by the low bits of their start: orders
 	// arrive nearly in order, and a map would be asked several times for each.
-	near [nearPanes]*pane
+	near  [nearPanes]*pane
+	spare []*openPane // of closed panes, for reuse
 }
+
+// Bounds of what is kept for reuse: a few panes, none of a size that is seldom.
+const (
+	maxSparePanes = 4
+	maxSpareIDs   = 1 << 19
+)
 
 // nearPanes exceeds the panes that are in reach with ordinary settings.
 const nearPanes = 256
@@ -83,8 +99,22 @@ func (p *panes) openAt(s second) *pane {
 		return found
 	}
 	fresh := &pane{start: s, open: &openPane{}}
+	if n := len(p.spare); n > 0 {
+		fresh.open, p.spare = p.spare[n-1], p.spare[:n-1]
+	}
 	p.insert(fresh)
 	return fresh
+}
+
+// recycle takes from a pane, which is closed, what only open ones keep.
+func (p *panes) recycle(q *pane) {
+	o := q.open
+	if q.open = nil; len(p.spare) == maxSparePanes || cap(o.ids) > maxSpareIDs {
+		return
+	}
+	p.spare = append(p.spare, &openPane{
+		pairs: o.pairs[:0], ids: o.ids[:0], units: paneUnits{list: o.units.list[:0]}, lowest: o.lowest[:0],
+	})
 }
 
 // closedAt returns the pane that starts at s and makes a closed one if need be.

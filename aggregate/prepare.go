@@ -54,20 +54,13 @@ func (p *Prepared) Reset() {
 	p.orders, p.lines, p.verdicts = p.orders[:0], p.lines[:0], p.verdicts[:0]
 }
 
-// Preparer prepares orders. It remembers what it has worked out for pairs of
-// places and days of exchange rates, and is for one goroutine; any number of them
-// give the same results.
+// Preparer prepares orders. It remembers what it has worked out for places and
+// days of exchange rates, and is for one goroutine; any number of them give the
+// same results. It does not remember distances: among a few thousand places there
+// are millions of pairs, and to wait for memory takes longer than to work one out.
 type Preparer struct {
 	money *converter
-	pairs []knownPair // by hash of the places' numbers
 	spots []knownSpot // by a place's number
-}
-
-// knownPair is what two places have in common.
-type knownPair struct {
-	from, to uint32 // numbers of places; 0: free
-	metres   int64
-	cells    arcCells
 }
 
 // knownSpot is what is worked out of one place.
@@ -80,15 +73,11 @@ type knownSpot struct {
 // rememberedSpots is how many places are remembered so.
 const rememberedSpots = 1 << 12
 
-// rememberedPairs is how many pairs of places a Preparer remembers; a new one
-// takes the place of another.
-const rememberedPairs = 1 << 15
-
 // NewPreparer returns a Preparer for aggregators of the same Config. All places
 // it is given numbers for must come from one [orders.Quick].
 func NewPreparer(cfg Config) *Preparer {
 	cfg = cfg.withDefaults()
-	return &Preparer{money: newConverter(cfg.Currency, cfg.Rates), pairs: make([]knownPair, rememberedPairs), spots: make([]knownSpot, rememberedSpots)}
+	return &Preparer{money: newConverter(cfg.Currency, cfg.Rates), spots: make([]knownSpot, rememberedSpots)}
 }
 
 // Prepare appends an order to p. p refers to what o refers to.
@@ -132,13 +121,9 @@ func (r *Preparer) between(from, to *orders.KnownPlace) (int64, arcCells) {
 	if from.Number == 0 || to.Number == 0 {
 		return distance(from.Place, to.Place), cellsOf(from.Place, to.Place)
 	}
-	k := &r.pairs[spread(uint64(from.Number)<<32|uint64(to.Number))%rememberedPairs]
-	if k.from != from.Number || k.to != to.Number {
-		a := *r.spot(from) // not the pointer: both may have the same slot
-		b := r.spot(to)
-		*k = knownPair{from.Number, to.Number, a.distance(&b.point), arcCells{a.lat, a.lon, b.lat, b.lon}}
-	}
-	return k.metres, k.cells
+	a := *r.spot(from) // not the pointer: both may have the same slot
+	b := r.spot(to)
+	return a.distance(&b.point), arcCells{a.lat, a.lon, b.lat, b.lon}
 }
 
 func (r *Preparer) spot(p *orders.KnownPlace) *knownSpot {

@@ -21,7 +21,7 @@ type pair struct {
 // nearest panes before and after that also saw it, then exactly the windows
 // that hold s but neither p nor n gain one: their ends run from
 // max(s, p+60)+1 to min(s+60, n). That range is written as a step up and a step
-// down (cell.enter and cell.leave), and whoever slides a window over the panes
+// down (steps.enter and steps.leave), and whoever slides a window over the panes
 // adds them up. It holds in any order of arrival, so early windows, final ones
 // and corrections all come from the same rule.
 //

@@ -35,10 +35,12 @@ func (s *slider) step(p *panes, since second) {
 		for id := range in.cells {
 			c := &in.cells[id]
 			s.now[id].sums.add(c.sums)
-			s.now[id].shoppers += c.enter
 			if in.start >= since {
 				s.total[id].add(c.sums)
 			}
+		}
+		for id, by := range in.steps {
+			s.now[id].shoppers += int64(by.enter)
 		}
 	}
 	s.end++
@@ -46,7 +48,9 @@ func (s *slider) step(p *panes, since second) {
 		for id := range out.cells {
 			c := &out.cells[id]
 			s.now[id].sums.sub(c.sums)
-			s.now[id].shoppers += c.leave
+		}
+		for id, by := range out.steps {
+			s.now[id].shoppers += int64(by.leave)
 		}
 	}
 }

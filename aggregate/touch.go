@@ -17,10 +17,9 @@ func (a *Aggregator) touch(part *partition, p *Prepared, first int) {
 		slot := home(tableKey(o.shopper), len(t.keys))
 		sum += t.keys[slot] + t.data[slot*t.stride]
 		span := spanOf(o.at)
-		for near := span - 1; near <= span; near++ {
+		for near := span - 1; near <= span+1; near++ {
 			if ids := part.seen.at(near); ids != nil {
-				at := home(tableKey(o.id), len(ids.keys))
-				sum += ids.keys[at]
+				sum += ids.marks[home(o.id, len(ids.marks))]
 			}
 		}
 	}
@@ -38,8 +37,8 @@ func (a *Aggregator) touchUnits(p *Prepared, list []prepared) (sum uint64) {
 	if !found {
 		return sum
 	}
-	slots := u.buckets[i].units.slots
-	mask := uint64(len(slots) - 1)
+	cells := u.buckets[i].units
+	mask := uint64(len(cells.slots) - 1)
 	for k := range list {
 		o := &list[k]
 		country := scopeID(0)
@@ -48,8 +47,9 @@ func (a *Aggregator) touchUnits(p *Prepared, list []prepared) (sum uint64) {
 		}
 		for _, l := range p.lines[o.firstLine:o.afterLines] {
 			id, _ := u.find(l.hash)
-			sum += slots[spread(uint64(unitKeyOf(id, worldID))+1)&mask].key
-			sum += slots[spread(uint64(unitKeyOf(id, country))+1)&mask].key
+			if n := cells.slots[spread(uint64(unitKeyOf(id, country)))&mask]; n > 0 {
+				sum += uint64(cells.list[n-1].key)
+			}
 		}
 	}
 	return sum

@@ -63,9 +63,7 @@ func (a *Aggregator) trackFrom(base second) {
 func (a *Aggregator) trackAgain(base second) {
 	a.shoppers.reset(base)
 	for _, q := range a.panes.ordered {
-		for i := range q.cells {
-			q.cells[i].enter, q.cells[i].leave = 0, 0
-		}
+		clear(q.steps)
 	}
 	a.trackPanes(base)
 }

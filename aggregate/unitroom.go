@@ -3,8 +3,11 @@ package aggregate
 // What counting costs in memory. Tables are reckoned as they are right after they
 // have grown, when three eighths of their slots are taken.
 const (
-	// slotBytes is a slot of a tally: 16 bytes.
+	// slotBytes is a slot of a tally, 16 bytes, or a cell of a minute, 24 bytes and
+	// its slot.
 	slotBytes = 43
+	// noteBytes is an entry of an open pane: 16 bytes, in a list that doubles.
+	noteBytes = 32
 	// productBytes is a product without its name: its place in names, minutes
 	// and free, and its slot.
 	productBytes = 144
@@ -23,23 +26,24 @@ func unitWireBytes(product string) int { return 1 + 2 + 2 + 10 + len(product) }
 // hour is reckoned with its place there.
 func (u *units) bytes() int64 {
 	slots := int64(u.cells) + int64(u.notYet) + int64(max(u.hourPeak, u.hour.len()))
-	return slots*slotBytes + int64(len(u.names))*productBytes + u.nameBytes + int64(u.pending)*slotBytes
+	return slots*slotBytes + int64(len(u.names))*productBytes + u.nameBytes + int64(u.pending)*noteBytes
 }
 
 // add counts units of a product in the minute that holds at, for the world and
 // for the country. ok is false if there was no room for them. A quarter of the
 // memory is kept from new cells, for what open panes note about those there
 // are.
-func (u *units) add(at second, o product, country scopeID, n int64) (id productID, ok bool) {
+func (u *units) add(at second, o product, country scopeID, n int64) (place unitPlace, ok bool) {
 	minute := at.minute()
 	if u.closed != noSecond && minute < u.closed-hourSpan {
-		return 0, false // no coming evaluation looks back so far
+		return place, false // no coming evaluation looks back so far
 	}
 	i, found := u.index(minute)
 	id, known := u.find(o.hash)
 	if found && known && minute >= u.closed && u.bytes()+slotBytes <= u.limit {
-		if u.again(u.buckets[i], id, country, n) {
-			return id, true
+		// The minute has the product already, as it nearly always does.
+		if cell, ok := u.buckets[i].units.again(unitKeyOf(id, country), n); ok {
+			return unitPlace{u.buckets[i], cell}, true
 		}
 	}
 	cells, need := u.fresh(minute, id, known, len(o.name), country)
@@ -50,29 +54,16 @@ func (u *units) add(at second, o product, country scopeID, n int64) (id productI
 	}
 	if full || u.bytes()+need+slotBytes > limit {
 		u.leftOut += n
-		return 0, false
+		return place, false
 	}
-	return u.put(minute, o, country, n), true
+	return u.placeOf(minute, u.put(minute, o, country, n), country), true
 }
 
-// again counts units of a product that the minute has already, in the world and
-// in the country, which nearly all are. It does nothing and reports false if it
-// is not so.
-func (u *units) again(bucket *unitMinute, id productID, country scopeID, n int64) bool {
-	world := bucket.units.slot(unitKeyOf(id, worldID))
-	if world.key == 0 {
-		return false
-	}
-	if country != worldID {
-		own := bucket.units.slot(unitKeyOf(id, country))
-		if own.key == 0 {
-			return false
-		}
-		own.n += n
-	}
-	world.n += n
-	u.minutes[id] = max(u.minutes[id], bucket.start)
-	return true
+// placeOf returns where a product is counted, which it is.
+func (u *units) placeOf(minute second, id productID, country scopeID) unitPlace {
+	i, _ := u.index(minute)
+	cell, _ := u.buckets[i].units.find(unitKeyOf(id, country))
+	return unitPlace{u.buckets[i], cell}
 }
 
 // fresh returns how many cells, and how many bytes, counting a product would

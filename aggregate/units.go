@@ -15,9 +15,17 @@ func (k unitKey) scope() scopeID     { return scopeID(k & 0xffff) }
 // unitMinute counts the units of one whole minute by product and scope.
 type unitMinute struct {
 	start second
-	units *tally
+	units *unitCells
 	wire  int // bytes that its cells have in the checkpoint, at most
 }
+
+// unitPlace is where the units of a product in a country are counted.
+type unitPlace struct {
+	minute *unitMinute
+	cell   uint32
+}
+
+func (p unitPlace) product() productID { return p.minute.units.list[p.cell].key.product() }
 
 // units counts products over the last hour of whole minutes. hour is the sum
 // over the sixty minutes before closed, kept as minutes come and go, because
@@ -32,8 +40,9 @@ type units struct {
 	notYet   int           // of cells: in minutes that are not in hour
 	closed   second        // whole minutes before this are in hour
 	hour     *tally
-	hourPeak int   // most entries of hour since it was made: tallies do not shrink
-	pending  int   // counts held by open panes
+	hourPeak int // most entries of hour since it was made: tallies do not shrink
+	pending  int // entries held by open panes
+	scratch  []int64
 	leftOut  int64 // units beyond the limits
 }
 
@@ -68,17 +77,19 @@ func (u *units) put(minute second, o product, country scopeID, n int64) productI
 func (u *units) restore(minute second, id productID, scope scopeID, n int64) {
 	i, found := u.index(minute)
 	if !found {
-		u.buckets = slices.Insert(u.buckets, i, &unitMinute{start: minute, units: newTally()})
+		u.buckets = slices.Insert(u.buckets, i, &unitMinute{start: minute, units: newUnitCells()})
 	}
-	u.minutes[id] = max(u.minutes[id], minute)
 	u.count(u.buckets[i], unitKeyOf(id, scope), n)
 }
 
 func (u *units) count(bucket *unitMinute, key unitKey, n int64) {
-	fresh := bucket.units.add(key, n)
+	id := key.product()
+	wire := unitWireBytes(u.names[id])
+	fresh := bucket.units.add(key, n, wire)
 	if fresh {
 		u.cells++
-		bucket.wire += unitWireBytes(u.names[key.product()])
+		bucket.wire += wire
+		u.minutes[id] = max(u.minutes[id], bucket.start)
 	}
 	if bucket.start < u.closed {
 		u.hour.add(key, n)

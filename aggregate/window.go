@@ -141,14 +141,14 @@ func (a *Aggregator) gainShopper(id scopeID, start second, g gain) {
 	}
 	enters := a.panes.get(start)
 	if g.prev != noSecond && g.prev+windowSeconds >= start {
-		a.panes.get(g.prev).at(id).leave++
+		a.panes.get(g.prev).stepsOf(id).leave++
 	} else {
-		enters.at(id).enter++
+		enters.stepsOf(id).enter++
 	}
 	if g.next != noSecond && g.next <= start+windowSeconds {
-		a.panes.get(g.next).at(id).enter--
+		a.panes.get(g.next).stepsOf(id).enter--
 	} else {
-		enters.at(id).leave--
+		enters.stepsOf(id).leave--
 	}
 	for end := g.from; end <= min(g.to, a.slide.end); end++ {
 		a.cellOf(a.closedWindow(end), id).shoppers++

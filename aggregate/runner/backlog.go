@@ -6,7 +6,7 @@ import "livemap/orders"
 const (
 	// maxQueued is how many records of one partition wait before its fetching
 	// pauses; it resumes at half of that.
-	maxQueued = 10_000
+	maxQueued = 4_096
 	// maxDrift is how far one partition's watermark may run ahead of the lowest
 	// that counts, when the lowest has nothing to offer. What runs ahead stays in
 	// open panes, so this bounds their memory. It must exceed the 60 s by which an
@@ -21,7 +21,8 @@ const (
 // unevenly the partitions are fetched; first come, first served would let one
 // partition run a year ahead while the others wait for their first fetch.
 type backlog struct {
-	parts []partition
+	parts  []partition
+	paused int // partitions whose fetching pauses
 }
 
 type partition struct {
@@ -70,6 +71,7 @@ func (b *backlog) add(i int, f *fetched, next int64, drained bool) (pause bool) 
 	}
 	if p.waiting >= maxQueued && !p.paused {
 		p.paused = true
+		b.paused++
 		return true
 	}
 	return false
@@ -77,14 +79,7 @@ func (b *backlog) add(i int, f *fetched, next int64, drained bool) (pause bool) 
 
 // full reports whether some partition has so much waiting that its fetching
 // pauses.
-func (b *backlog) full() bool {
-	for i := range b.parts {
-		if b.parts[i].paused {
-			return true
-		}
-	}
-	return false
-}
+func (b *backlog) full() bool { return b.paused > 0 }
 
 // caughtUp reports whether partition i has nothing waiting, here or in the log.
 func (b *backlog) caughtUp(i int) bool { return b.parts[i].waiting == 0 && b.parts[i].drained }
@@ -138,6 +133,7 @@ func (b *backlog) take(i int) (c *chunk, of *fetched, last, resume bool) {
 	}
 	if p.paused && p.waiting <= maxQueued/2 {
 		p.paused, resume = false, true
+		b.paused--
 	}
 	return c, of, last, resume
 }

@@ -24,7 +24,8 @@ import (
 // pause of a leader that is alive, shorter than anybody's patience.
 const (
 	flushEvery   = 100 * time.Millisecond // between two transactions
-	flushBehind  = 300 * time.Millisecond // likewise, while there is more to catch up than behindBy
+	flushFinal   = 20 * time.Millisecond  // likewise, when the watermark has passed the end of a window
+	flushBehind  = time.Second            // likewise, while there is more to catch up than behindBy
 	behindBy     = 10 * time.Second
 	fetchEvery   = 5 * time.Millisecond   // between two looks at what was fetched, while aggregating
 	beatEvery    = time.Second            // between two leader records when nothing else is written

@@ -28,6 +28,7 @@ type session struct {
 	pending   []kafka.Record  // dead and late orders of the next transaction
 	lastFlush time.Time
 	lastFetch time.Time
+	lastFull  time.Time // when more was fetched than could be taken at once
 	lastBeat  time.Time
 	unread    int64           // records that were no order, since the counts were last logged
 	told      time.Time       // when the counts were last logged
@@ -127,10 +128,16 @@ func (s *session) step(ctx context.Context) error {
 }
 
 // due returns when the next flush is. While a backlog is read nobody waits for
-// figures that are seconds old, and fewer of them leave more time to read it.
+// figures that are seconds old, and fewer of them leave more time to read it. A
+// window of the present that can become final waits for nothing but the flush.
 func (s *session) due() time.Time {
-	if at, ok := s.agg.Watermark(); ok && s.lastFetch.Sub(at.Std()) > behindBy && s.backlog.full() {
+	at, ok := s.agg.Watermark()
+	behind := ok && s.lastFetch.Sub(at.Std()) > behindBy
+	switch {
+	case behind && s.lastFetch.Sub(s.lastFull) < flushBehind:
 		return s.lastFlush.Add(flushBehind)
+	case !behind && s.agg.WindowDue():
+		return s.lastFlush.Add(flushFinal)
 	}
 	return s.lastFlush.Add(flushEvery)
 }
@@ -202,6 +209,9 @@ func (s *session) takeOver(batches []kafka.PartitionBatch) error {
 			s.reader.Pause(batch.Partition)
 		}
 	}
+	if s.backlog.full() {
+		s.lastFull = s.lastFetch
+	}
 	s.tellCaughtUp(s.clock.now())
 	return nil
 }
@@ -241,11 +251,10 @@ func (s *session) nextPartition() int {
 // consume aggregates what was fetched until the next flush is due, and takes
 // over what is fetched meanwhile.
 func (s *session) consume() error {
-	due := s.due()
 	for {
 		now := time.Now()
 		i := s.nextPartition()
-		if i < 0 || !now.Before(due) {
+		if i < 0 || !now.Before(s.due()) {
 			return nil
 		}
 		c, of, last, resume := s.backlog.take(i)
