@@ -265,6 +265,13 @@ func (t *shopperTable) reset(base second) {
 
 // shiftUp moves the bits n places up; what passes the end is gone.
 func shiftUp(bitmap []uint64, n int) {
+	if n < 64 { // nearly always
+		for i := len(bitmap) - 1; i > 0; i-- {
+			bitmap[i] = bitmap[i]<<n | bitmap[i-1]>>(64-n)
+		}
+		bitmap[0] <<= n
+		return
+	}
 	whole, part := n/64, n%64
 	for i := len(bitmap) - 1; i >= 0; i-- {
 		var w uint64

@@ -26,6 +26,7 @@ import (
 type result struct {
 	seconds   float64 // from the start of the program until the last order was counted
 	cpu       float64 // user and system seconds of the program
+	startCPU  float64 // of which until the first order was counted: reading the classification, mostly
 	brokerCPU float64 // and of Kafka meanwhile
 	rssMiB    int64   // at most
 	back      float64 // seconds from kill -9 until as many orders were counted as before
@@ -34,6 +35,11 @@ type result struct {
 
 func (r result) perSecond(orders int64) float64     { return float64(orders) / r.seconds }
 func (r result) cpuPerMillion(orders int64) float64 { return r.cpu / float64(orders) * 1e6 }
+
+// runningPerMillion is cpuPerMillion without the start.
+func (r result) runningPerMillion(orders int64) float64 {
+	return (r.cpu - r.startCPU) / float64(orders) * 1e6
+}
 
 // outputs are the topics that each run begins without.
 var outputs = []string{
@@ -57,6 +63,12 @@ func (s settings) drain(ctx context.Context, cluster *kafkatest.Cluster, program
 		return r, err
 	}
 	defer func() { p.Kill() }()
+	if err := p.await(ctx, 1); err != nil {
+		return r, err
+	}
+	if r.startCPU, err = cpuSeconds(p.PID()); err != nil {
+		return r, err
+	}
 	if s.profile != "" {
 		go p.writeProfile(s.profile)
 	}
@@ -278,7 +290,6 @@ func peakMiB(pid int) (int64, error) {
 
 // writeProfile writes a CPU profile of the next seconds.
 func (a *aggregator) writeProfile(file string) {
-	time.Sleep(6 * time.Second) // until it listens and has read the classification
 	resp, err := http.Get("http://" + a.admin + "/debug/pprof/profile?seconds=5")
 	if err != nil {
 		slog.Warn("no profile", "err", err)
