@@ -1,7 +1,5 @@
 package aggregate
 
-import "slices"
-
 // tally counts by unitKey. It is a Go map by open addressing, with what the
 // counting of millions needs of it: a key and its count share a cache line, a
 // slot can be looked up once and then added to, and 16 bytes of it are 16 bytes.
@@ -104,12 +102,4 @@ func (t *tally) each(visit func(key unitKey, n int64)) {
 			visit(unitKey(s.key-1), s.n)
 		}
 	}
-}
-
-// sorted returns all keys in order.
-func (t *tally) sorted() []unitKey {
-	keys := make([]unitKey, 0, t.used)
-	t.each(func(key unitKey, _ int64) { keys = append(keys, key) })
-	slices.Sort(keys)
-	return keys
 }
