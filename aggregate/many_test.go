@@ -153,6 +153,7 @@ func TestJumpIsWrittenInSlices(t *testing.T) {
 	if err := a.SetPartitions(2); err != nil {
 		t.Fatal(err)
 	}
+	a.most = 8 << 20
 	f := &flood{a: a}
 	for i := range 300 {
 		f.order(t, startTime+orders.Time(i)*1000, 500)
@@ -163,7 +164,7 @@ func TestJumpIsWrittenInSlices(t *testing.T) {
 	windows, flushes := 0, 0
 	for {
 		out, changed := f.flush(t)
-		if changed > 2*maxFlushBytes+held+1<<20 { // of panes, and of minutes
+		if changed > 2*a.most+held+1<<20 { // of panes, and of minutes
 			t.Errorf("flush %d has %d bytes of changes", flushes, changed)
 		}
 		before := windows
