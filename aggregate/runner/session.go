@@ -24,6 +24,8 @@ type session struct {
 	prepare  *preparers
 	backlog  backlog
 
+	committing chan error // of the transaction that is being committed, nil: none
+
 	handled   map[int32]int64 // by partition: records before were dealt with before the restart
 	pending   []kafka.Record  // dead and late orders of the next transaction
 	lastFlush time.Time
@@ -44,8 +46,9 @@ func (r *runner) session(ctx context.Context, products *catalogue) error {
 		return fmt.Errorf("become the writer: %w", err)
 	}
 	defer s.producer.Close()
+	defer func() { _ = s.committed() }() // the session's error is the one that ended it
 	// Whoever stands by must hear of us before the load, however long it takes.
-	if err := s.commit(ctx, nil); err != nil {
+	if err := s.commit(ctx, s.beat(s.clock.now()), nil, nil); err != nil {
 		return err
 	}
 	if err := s.load(ctx); err != nil {
@@ -102,7 +105,10 @@ func (r *runner) restore(ctx context.Context) (*aggregate.Aggregator, error) {
 	return agg, nil
 }
 
-// step fetches, aggregates for at most flushEvery, and commits.
+// step fetches, aggregates until the next flush is due, and has what came of it
+// committed. The commit goes on beside the next steps, because waiting for the
+// broker would leave a core idle: if it fails, all that was aggregated meanwhile
+// is dropped with the session. There is one at a time.
 func (s *session) step(ctx context.Context) error {
 	if err := s.fetch(ctx); err != nil {
 		return err
@@ -114,6 +120,9 @@ func (s *session) step(ctx context.Context) error {
 	if now.Before(s.due()) {
 		return nil
 	}
+	if err := s.committed(); err != nil {
+		return err
+	}
 	s.agg.SetClassification(s.products.current())
 	out, err := s.agg.Flush(s.clock.now())
 	if err != nil {
@@ -122,8 +131,20 @@ func (s *session) step(ctx context.Context) error {
 	s.metrics.observe(s.agg, now)
 	s.metrics.count(s.agg.Stats(), &s.counted)
 	s.tell(now)
-	err = s.commit(ctx, &out)
-	s.lastFlush = time.Now() // not before: a slow commit would leave no time to aggregate
+	done, beat, pending := make(chan error, 1), s.beat(s.clock.now()), s.pending
+	s.committing, s.pending = done, nil
+	go func() { done <- s.commit(ctx, beat, &out, pending) }()
+	s.lastFlush = time.Now()
+	return nil
+}
+
+// committed waits for the transaction that is being committed.
+func (s *session) committed() error {
+	if s.committing == nil {
+		return nil
+	}
+	err := <-s.committing
+	s.committing = nil
 	return err
 }
 
@@ -349,18 +370,19 @@ func deadDetail(v aggregate.Verdict, rec *kafka.Record) string {
 }
 
 // commit writes what a flush returned, the orders set aside since the last one
-// and, when due, the leader record, in one transaction. A nil out writes the
-// leader record alone.
-func (s *session) commit(ctx context.Context, out *aggregate.Output) error {
+// and the leader record beat, in one transaction; nothing, if there is only the
+// leader record and it is not due. A nil out writes the leader record alone. Of s
+// it uses the producer and lastBeat, which are its own until it is done.
+func (s *session) commit(ctx context.Context, beat kafka.Record, out *aggregate.Output, pending []kafka.Record) error {
 	now := time.Now()
-	beat := now.Sub(s.lastBeat) >= beatEvery
-	if out != nil && len(out.Records)+len(out.Changes)+len(s.pending) == 0 && !beat {
+	due := now.Sub(s.lastBeat) >= beatEvery
+	if out != nil && len(out.Records)+len(out.Changes)+len(pending) == 0 && !due {
 		return nil
 	}
 	if err := s.producer.Begin(); err != nil {
 		return fmt.Errorf("begin transaction: %w", err)
 	}
-	s.producer.Produce(s.beat(s.clock.now()))
+	s.producer.Produce(beat)
 	if out != nil {
 		for _, rec := range out.Records {
 			s.producer.Produce(kafka.Record{Topic: rec.Topic, Key: []byte(rec.Key), Value: rec.Value})
@@ -369,14 +391,13 @@ func (s *session) commit(ctx context.Context, out *aggregate.Output) error {
 			s.producer.Produce(kafka.Record{Topic: feed.TopicCheckpoint, Key: []byte(c.Key), Value: c.Value})
 		}
 	}
-	for _, rec := range s.pending {
+	for _, rec := range pending {
 		s.producer.Produce(rec)
 	}
 	if err := s.producer.Commit(ctx); err != nil {
 		return fmt.Errorf("commit transaction: %w", err)
 	}
-	clear(s.pending)
-	s.pending, s.lastBeat = s.pending[:0], now
+	s.lastBeat = now
 	s.metrics.commits.Observe(time.Since(now).Seconds())
 	return nil
 }
