@@ -71,7 +71,7 @@ type panes struct {
 
 // Bounds of what is kept for reuse: a few panes, none of a size that is seldom.
 const (
-	maxSparePanes = 4
+	maxSparePanes = 2
 	maxSpareIDs   = 1 << 19
 )
 
