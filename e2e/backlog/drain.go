@@ -215,7 +215,14 @@ func (s settings) killHalfway(ctx context.Context, p *aggregator, program string
 	return again, again.await(ctx, total-before)
 }
 
-// settle waits until the last window is final and ends the program.
+// settledAfter is how long nothing more must have been counted until all is
+// committed: counts move with each flush, of which there is one a second, and the
+// next one waits for the commit of the one before.
+const settledAfter = 3 * time.Second
+
+// settle waits until the last window is final and nothing more is counted, which
+// after a kill no number says: a late order at the end corrects windows too. Then
+// it ends the program.
 func (s settings) settle(ctx context.Context, p *aggregator) error {
 	last := s.lastWindow()
 	for {
@@ -229,7 +236,13 @@ func (s settings) settle(ctx context.Context, p *aggregator) error {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	time.Sleep(time.Second) // the flush that writes it
+	for counted, since := int64(-1), time.Now(); time.Since(since) < settledAfter; time.Sleep(100 * time.Millisecond) {
+		if n, _, err := p.counted(ctx); err != nil {
+			return err
+		} else if n != counted {
+			counted, since = n, time.Now()
+		}
+	}
 	if !p.End(syscall.SIGTERM, 30*time.Second) {
 		return fmt.Errorf("livemap aggregate did not end on SIGTERM")
 	}
