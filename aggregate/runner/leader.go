@@ -49,17 +49,18 @@ func (id *topicID) UnmarshalText(b []byte) error {
 // the last writer had our own name, otherwise when the checkpoint has been
 // silent for standbyAfter of our own clock. Comparing clocks of two machines
 // would be a guess; a silence that we measured ourselves is not. Whoever goes on
-// nevertheless is fenced by the transactional id.
-func (r *runner) standBy(ctx context.Context) error {
+// nevertheless is fenced by the transactional id. waited says that it was not at
+// once.
+func (r *runner) standBy(ctx context.Context) (waited bool, err error) {
 	last, next, err := r.lastLeader(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if last == nil || (r.cfg.Instance != "" && last.Instance == r.cfg.Instance) {
-		return nil
+		return false, nil
 	}
 	r.log.Info("standing by while another aggregator may be writing", "last_writer", last.Instance, "takes_over_after", standbyAfter)
-	return r.awaitSilence(ctx, last, next)
+	return true, r.awaitSilence(ctx, last, next)
 }
 
 // lastLeader returns who wrote last, nil if nobody ever did, and the position
@@ -102,7 +103,8 @@ func (r *runner) giveWay(ctx context.Context) error {
 		return ErrTakenOver
 	}
 	r.log.Warn("another aggregator has taken over", "instance", last.Instance)
-	return r.standBy(ctx)
+	_, err = r.standBy(ctx)
+	return err
 }
 
 // awaitSilence returns when the checkpoint has been silent for standbyAfter while

@@ -169,11 +169,14 @@ func (r *runner) run(ctx context.Context) error {
 	if _, err := r.restore(ctx); err != nil {
 		return err
 	}
-	if err := r.standBy(ctx); err != nil {
+	waited, err := r.standBy(ctx)
+	if err != nil {
 		return err
 	}
-	if _, err := r.restore(ctx); err != nil {
-		return err
+	if waited { // while another one wrote on
+		if _, err := r.restore(ctx); err != nil {
+			return err
+		}
 	}
 	wait := retryFirst
 	for {
