@@ -28,6 +28,7 @@ const (
 	flushBehind  = time.Second            // likewise, while there is more to catch up than behindBy
 	behindBy     = 10 * time.Second
 	fetchEvery   = 5 * time.Millisecond   // between two looks at what was fetched, while aggregating
+	commitWithin = 5 * time.Second        // what a transaction may take on when the process is told to end
 	beatEvery    = time.Second            // between two leader records when nothing else is written
 	standbyAfter = 3 * time.Second        // silence of the checkpoint after which a standby takes over
 	tellEvery    = 30 * time.Second       // between two log lines with counts

@@ -133,9 +133,21 @@ func (s *session) step(ctx context.Context) error {
 	s.tell(now)
 	done, beat, pending := make(chan error, 1), s.beat(s.clock.now()), s.pending
 	s.committing, s.pending = done, nil
-	go func() { done <- s.commit(ctx, beat, &out, pending) }()
+	go func() {
+		ctx, cancel := outlast(ctx, commitWithin)
+		defer cancel()
+		done <- s.commit(ctx, beat, &out, pending)
+	}()
 	s.lastFlush = time.Now()
 	return nil
+}
+
+// outlast returns a context that ends some time after ctx: what is on its way to the
+// broker when the process is told to end is still committed.
+func outlast(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(by, cancel) })
+	return longer, func() { stop(); cancel() }
 }
 
 // committed waits for the transaction that is being committed.
