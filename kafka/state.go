@@ -17,10 +17,17 @@ import (
 // A topic that does not exist is [ErrNoTopic]. A partition without leader is
 // waited for: a state with a part missing is none.
 func ReadState(ctx context.Context, c Config, topic string, handle func(Record) error) (map[int32]int64, error) {
+	return ReadStateFrom(ctx, c, topic, nil, handle)
+}
+
+// ReadStateFrom is [ReadState] from the given positions on: what has come since an
+// earlier one returned them. A partition without position begins at its earliest
+// record, as does one whose log was cut below it.
+func ReadStateFrom(ctx context.Context, c Config, topic string, from map[int32]int64, handle func(Record) error) (map[int32]int64, error) {
 	if err := c.requireTopic(ctx, topic); err != nil {
 		return nil, fmt.Errorf("read state of %s: %w", topic, err)
 	}
-	f, err := newFollower(c, followConfig{topics: []followTopic{{name: topic, state: true}}})
+	f, err := newFollower(c, followConfig{topics: []followTopic{{name: topic, state: true, offsets: from}}})
 	if err != nil {
 		return nil, err
 	}

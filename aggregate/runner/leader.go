@@ -49,13 +49,9 @@ func (id *topicID) UnmarshalText(b []byte) error {
 // the last writer had our own name, otherwise when the checkpoint has been
 // silent for standbyAfter of our own clock. Comparing clocks of two machines
 // would be a guess; a silence that we measured ourselves is not. Whoever goes on
-// nevertheless is fenced by the transactional id. waited says that it was not at
-// once.
-func (r *runner) standBy(ctx context.Context) (waited bool, err error) {
-	last, next, err := r.lastLeader(ctx)
-	if err != nil {
-		return false, err
-	}
+// nevertheless is fenced by the transactional id. last and next are who wrote last
+// and the position after that; waited says that it was not at once.
+func (r *runner) standBy(ctx context.Context, last *leader, next map[int32]int64) (waited bool, err error) {
 	if last == nil || (r.cfg.Instance != "" && last.Instance == r.cfg.Instance) {
 		return false, nil
 	}
@@ -93,7 +89,7 @@ func (r *runner) giveWay(ctx context.Context) error {
 		return ctx.Err()
 	case <-time.After(beatEvery):
 	}
-	last, _, err := r.lastLeader(ctx)
+	last, next, err := r.lastLeader(ctx)
 	switch {
 	case err != nil:
 		return err
@@ -103,7 +99,7 @@ func (r *runner) giveWay(ctx context.Context) error {
 		return ErrTakenOver
 	}
 	r.log.Warn("another aggregator has taken over", "instance", last.Instance)
-	_, err = r.standBy(ctx)
+	_, err = r.standBy(ctx, last, next)
 	return err
 }
 

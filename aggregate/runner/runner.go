@@ -146,6 +146,7 @@ type runner struct {
 
 	// Owned by the goroutine of run.
 	topicID topicID // of the topic orders, as the checkpoint has it
+	ready   *loaded // for the first session; nil: load it
 }
 
 func (r *runner) run(ctx context.Context) error {
@@ -164,20 +165,8 @@ func (r *runner) run(ctx context.Context) error {
 	defer watch.Wait()
 	defer stop()
 	watch.Go(func() { products.watch(watching) })
-	// Whoever could not load the checkpoint must not fence the one who can: a
-	// second process with a changed setting would end both. Nor need it stand by
-	// before it says so.
-	if _, err := r.restore(ctx); err != nil {
+	if r.ready, err = r.prepare(ctx); err != nil {
 		return err
-	}
-	waited, err := r.standBy(ctx)
-	if err != nil {
-		return err
-	}
-	if waited { // while another one wrote on
-		if _, err := r.restore(ctx); err != nil {
-			return err
-		}
 	}
 	wait := retryFirst
 	for {
@@ -205,4 +194,19 @@ func (r *runner) run(ctx context.Context) error {
 		}
 		wait = min(2*wait, retryMost)
 	}
+}
+
+// prepare loads the checkpoint and returns when this process may write. Whoever
+// could not load it must not fence the one who can: a second process with a
+// changed setting would end both. Nor need it stand by before it says so.
+func (r *runner) prepare(ctx context.Context) (*loaded, error) {
+	l, err := r.restore(ctx)
+	if err != nil {
+		return nil, err
+	}
+	waited, err := r.standBy(ctx, l.last, l.next)
+	if err != nil || !waited {
+		return l, err
+	}
+	return r.restore(ctx) // another one wrote on meanwhile
 }

@@ -64,14 +64,15 @@ func (r *runner) session(ctx context.Context, products *catalogue) error {
 	}
 }
 
-// load restores the aggregator from the checkpoint and opens the reader where
-// it has to read again.
+// load takes over the aggregator of the checkpoint and opens the reader where it
+// has to read again.
 func (s *session) load(ctx context.Context) error {
 	began := time.Now()
-	var err error
-	if s.agg, err = s.restore(ctx); err != nil {
+	l, err := s.current(ctx)
+	if err != nil {
 		return err
 	}
+	s.agg = l.agg
 	s.agg.SetClassification(s.products.current())
 	offsets := map[int32]int64{}
 	s.handled = map[int32]int64{}
@@ -83,26 +84,6 @@ func (s *session) load(ctx context.Context) error {
 	s.reader, err = kafka.NewReader(kafka.ReaderConfig{Config: s.cfg.Kafka, Topic: feed.TopicOrders, Offsets: offsets})
 	s.log.Info("aggregating", "partitions", len(offsets), "loaded_in", time.Since(began).Round(time.Millisecond))
 	return err
-}
-
-// restore builds an aggregator from the checkpoint as it now stands.
-func (r *runner) restore(ctx context.Context) (*aggregate.Aggregator, error) {
-	state := aggregate.NewState()
-	_, err := kafka.ReadState(ctx, r.cfg.Kafka, feed.TopicCheckpoint, func(rec kafka.Record) error {
-		if string(rec.Key) != leaderKey {
-			state.Apply(aggregate.Change{Key: string(rec.Key), Value: rec.Value})
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read checkpoint: %w", err)
-	}
-	agg, err := aggregate.Restore(r.cfg.Aggregate, state)
-	if err != nil {
-		return nil, fmt.Errorf("%w (topic %s): %w; restore the topic or the settings it was written with, or delete it to begin all figures anew",
-			ErrCheckpoint, feed.TopicCheckpoint, err)
-	}
-	return agg, nil
 }
 
 // step fetches, aggregates until the next flush is due, and has what came of it
