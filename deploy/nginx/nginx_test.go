@@ -148,6 +148,10 @@ var sicknesses = map[string]func(*testing.T) string{
 	"resets":         resets,
 	"damaged": func(t *testing.T) string {
 		return accepting(t, func(c net.Conn) {
+			// Not before there is a request: what nginx 1.22 has read of an answer that
+			// came before it had sent one, it takes for the beginning of the next pod's.
+			var b [1]byte
+			c.Read(b[:])
 			io.WriteString(c, "HTTP/1.1 200 OK\r\n\x00: x\r\n\r\n")
 			io.Copy(io.Discard, c)
 		})
