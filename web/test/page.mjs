@@ -29,7 +29,7 @@ before(async () => {
 after(async () => {
   await Promise.all([browser?.close(), drawing?.close()]);
   await witness?.close();
-});
+}, { timeout: 60_000 });
 
 /** All figures and the record they are of, read in one go. */
 function readFigures(page) {
@@ -166,7 +166,7 @@ it('replays a time that has passed, in an amber frame, from final windows, and c
   const asked = requests.find((url) => url.includes('topics=windows'));
   assert.match(asked, /since=.*until=/);
   const windows = new Witness(origin, `windows&since=${new Date(Date.parse(figures[0].emittedAt) - 5_000).toISOString()}`);
-  const record = await windows.record('windows', figures[0].emittedAt);
+  const record = await windows.record('windows', figures[0].emittedAt, figures[0].windowEnd);
   for (const { figure, text } of figures) assert.equal(text, expected(figure, record[figure], record.currency), figure);
   await windows.close();
   await picture(page, shots, 'replay');

@@ -108,8 +108,10 @@ describe('states', { concurrency: 3 }, () => {
 
   state('reconnecting: tried at once when asked to', 'away', async (page, server) => {
     await badge(page, 'reconnecting');
+    // Between two attempts of its own, and in one step: the next may be close.
+    await page.waitForSelector('.retry', WAIT);
     server.state.mode = 'live';
-    await page.click('.retry');
+    await page.evaluate(() => document.querySelector('.retry').click());
     await badge(page, 'live');
   }, { allow: refused, look: false });
 
@@ -214,7 +216,15 @@ describe('states', { concurrency: 3 }, () => {
     await page.waitForSelector('dialog[open]', WAIT);
   }, {
     picture: 'countries',
-    look: { turn: async (page) => (await page.keyboard.press('Escape'), await page.keyboard.press('t'), await page.keyboard.press('c'), page.waitForSelector('dialog[open]', WAIT)) },
+    look: {
+      turn: async (page) => {
+        await page.keyboard.press('Escape');
+        await page.waitForSelector('dialog[open]', { state: 'detached', ...WAIT });
+        await page.keyboard.press('t');
+        await page.keyboard.press('c');
+        await page.waitForSelector('dialog[open]', WAIT);
+      },
+    },
   });
 
   for (const [mode, want] of Object.entries({ live: 'live', 503: 'connecting', old: 'stale', 401: 'expired', away: 'reconnecting' }))

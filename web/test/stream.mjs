@@ -7,6 +7,7 @@ export class Witness {
   counts = {};
   of = 0;
   #abort = new AbortController();
+  #reader;
 
   constructor(origin, topics = 'metrics,history,trending,shipments', keys = 'world') {
     this.done = this.#run(`${origin}/v1/events?topics=${topics}&keys=${keys}`);
@@ -15,10 +16,13 @@ export class Witness {
   async #run(url) {
     const response = await fetch(url, { signal: this.#abort.signal, headers: { Accept: 'text/event-stream' } });
     if (!response.ok) throw new Error(`${url}: ${response.status}`);
+    this.#reader = response.body.getReader();
     const decoder = new TextDecoder();
     let rest = '';
-    for await (const chunk of response.body) {
-      rest += decoder.decode(chunk, { stream: true });
+    for (;;) {
+      const { value, done } = await this.#reader.read();
+      if (done) return;
+      rest += decoder.decode(value, { stream: true });
       const blocks = rest.split('\n\n');
       rest = blocks.pop();
       for (const block of blocks) this.#take(block);
@@ -34,20 +38,24 @@ export class Witness {
     this.counts[topic] = (this.counts[topic] ?? 0) + 1;
     if (topic === 'shipments') this.of += record.of;
     if (record.emitted_at) this.records.set(`${topic} ${record.emitted_at}`, record);
+    if (record.window_end) this.records.set(`${topic} ${record.emitted_at} ${record.window_end}`, record); // several are written at a time while there is something to catch up
   }
 
-  /** Waits for the record of a topic that was written at a time. */
-  async record(topic, emittedAt, ms = 5_000) {
+  /** Waits for the record of a topic that was written at a time, of a window if that is given. */
+  async record(topic, emittedAt, windowEnd, ms = 5_000) {
+    const key = [topic, emittedAt, windowEnd].filter(Boolean).join(' ');
     const end = Date.now() + ms;
-    while (!this.records.has(`${topic} ${emittedAt}`)) {
-      if (Date.now() > end) throw new Error(`the stream sent no ${topic} of ${emittedAt}`);
+    while (!this.records.has(key)) {
+      if (Date.now() > end) throw new Error(`the stream sent no ${key}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    return this.records.get(`${topic} ${emittedAt}`);
+    return this.records.get(key);
   }
 
+  /** Cancels besides aborting: a signal that Node has collected meanwhile aborts nothing. */
   async close() {
     this.#abort.abort();
+    await this.#reader?.cancel().catch(() => {});
     await this.done.catch(() => {});
   }
 }
