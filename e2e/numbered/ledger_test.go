@@ -163,6 +163,20 @@ func TestClientCutsItself(t *testing.T) {
 	<-done
 }
 
+// TestGapOverAMarker: a gap over a transaction's marker alone is true where the log
+// was made to begin behind it, and nowhere else.
+func TestGapOverAMarker(t *testing.T) {
+	for begin, falseGaps := range map[int64]int64{0: 1, 5: 1, 6: 0, 8: 0} {
+		kept, truth, l := &Truth{}, tenRecords(), received(0, 1, 2, 3, 4, 5, 6, 7, 8, 9)
+		kept.Keep(truth, map[int32]int64{0: begin})
+		truth.Behind(kept)
+		l.Gap(Gap{Topic: Topic, Reason: "expired", From: 5, To: 6, AtMost: 1, Excused: true})
+		if v := l.Judge(truth, true); v.FalseGaps != falseGaps || v.Gaps != 1 || v.Lost != 0 {
+			t.Errorf("a log that begins at %d: %+v", begin, v)
+		}
+	}
+}
+
 // TestWhatRetentionTook: what was kept before it was deleted stands in front of what
 // the log held at the end, each record once.
 func TestWhatRetentionTook(t *testing.T) {

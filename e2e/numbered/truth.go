@@ -17,6 +17,7 @@ import (
 type Truth struct {
 	partitions [][]entry        // of Topic, by offset
 	board      map[string]int64 // latest number of each key
+	begins     map[int32]int64  // by partition: what was deleted lies before
 }
 
 // entry is a committed record.
@@ -25,6 +26,12 @@ type entry struct{ offset, n int64 }
 // Keep takes over the entries of now that lie before some offsets and after what is
 // kept already: they are about to be deleted.
 func (t *Truth) Keep(now *Truth, before map[int32]int64) {
+	if t.begins == nil {
+		t.begins = map[int32]int64{}
+	}
+	for p, offset := range before {
+		t.begins[p] = max(t.begins[p], offset)
+	}
 	for p, entries := range now.partitions {
 		for p >= len(t.partitions) {
 			t.partitions = append(t.partitions, nil)
@@ -40,6 +47,7 @@ func (t *Truth) Keep(now *Truth, before map[int32]int64) {
 
 // Behind puts what was kept in front of what the log still held at the end.
 func (t *Truth) Behind(kept *Truth) {
+	t.begins = kept.begins
 	for p := range t.partitions {
 		if p >= len(kept.partitions) || len(kept.partitions[p]) == 0 {
 			continue
