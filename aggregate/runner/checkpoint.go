@@ -20,23 +20,12 @@ type loaded struct {
 // restore builds an aggregator from the checkpoint as it now stands.
 func (r *runner) restore(ctx context.Context) (*loaded, error) {
 	l, state := &loaded{}, aggregate.NewState()
-	next, err := kafka.ReadState(ctx, r.cfg.Kafka, feed.TopicCheckpoint, func(rec kafka.Record) error {
-		if string(rec.Key) != leaderKey {
-			state.Apply(aggregate.Change{Key: string(rec.Key), Value: rec.Value})
-			return nil
-		}
-		last, err := leaderOf(rec)
-		if last != nil {
-			l.last = last
-		}
-		return err
+	var err error
+	l.last, l.next, err = r.readCheckpoint(ctx, func(rec kafka.Record) {
+		state.Apply(aggregate.Change{Key: string(rec.Key), Value: rec.Value})
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read checkpoint: %w", err)
-	}
-	l.next = next
-	if l.last != nil {
-		r.topicID = l.last.OrdersID
+		return nil, err
 	}
 	l.agg, err = aggregate.Restore(r.cfg.Aggregate, state)
 	if err != nil {
@@ -44,6 +33,30 @@ func (r *runner) restore(ctx context.Context) (*loaded, error) {
 			ErrCheckpoint, feed.TopicCheckpoint, err)
 	}
 	return l, nil
+}
+
+// readCheckpoint hands on all records of the checkpoint but those of who writes. It
+// returns who wrote last, nil if nobody ever did, and the positions after what was
+// read.
+func (r *runner) readCheckpoint(ctx context.Context, take func(kafka.Record)) (last *leader, next map[int32]int64, err error) {
+	next, err = kafka.ReadState(ctx, r.cfg.Kafka, feed.TopicCheckpoint, func(rec kafka.Record) error {
+		if string(rec.Key) != leaderKey {
+			take(rec)
+			return nil
+		}
+		l, err := leaderOf(rec)
+		if l != nil {
+			last = l
+		}
+		return err
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("read checkpoint: %w", err)
+	}
+	if last != nil {
+		r.topicID = last.OrdersID
+	}
+	return last, next, nil
 }
 
 // current returns the aggregator of the checkpoint as it now stands: the one that

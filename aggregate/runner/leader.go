@@ -62,20 +62,7 @@ func (r *runner) standBy(ctx context.Context, last *leader, next map[int32]int64
 // lastLeader returns who wrote last, nil if nobody ever did, and the position
 // after what was read.
 func (r *runner) lastLeader(ctx context.Context) (last *leader, next map[int32]int64, err error) {
-	next, err = kafka.ReadState(ctx, r.cfg.Kafka, feed.TopicCheckpoint, func(rec kafka.Record) error {
-		l, err := leaderOf(rec)
-		if l != nil {
-			last = l
-		}
-		return err
-	})
-	if err != nil {
-		return nil, nil, fmt.Errorf("read checkpoint: %w", err)
-	}
-	if last != nil {
-		r.topicID = last.OrdersID
-	}
-	return last, next, nil
+	return r.readCheckpoint(ctx, func(kafka.Record) {})
 }
 
 // giveWay decides what a process does that was fenced. If nobody else writes it
