@@ -1,7 +1,6 @@
 package kafka_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"livemap/feed"
+	"livemap/internal/testkit"
 	"livemap/kafka"
 )
 
@@ -79,7 +79,7 @@ func downAtStart(t *testing.T, c cluster) {
 	produce(t, cfg, numbered(topic, 0, 10)...)
 	c.Stop()
 
-	var said lockedBuffer
+	var said testkit.Log
 	waiting := cfg
 	waiting.Logger = slog.New(slog.NewTextHandler(&said, nil))
 	soon, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -128,22 +128,4 @@ func downAtStart(t *testing.T, c cluster) {
 	c.Restart()
 	all.Wait()
 	l.want(0, 10)
-}
-
-// lockedBuffer is a log that several goroutines write.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"livemap/auth"
+	"livemap/internal/testkit"
 )
 
 // mint makes tokens for a site and a door that takes them.
@@ -249,7 +250,7 @@ func TestRevokedWhileJoining(t *testing.T) {
 // TestLogsHoldNoToken: whatever is logged about a request, its token is not.
 func TestLogsHoldNoToken(t *testing.T) {
 	m := newMint(t)
-	var log logBuffer
+	var log testkit.Log
 	s := newSite(t, func(c *Config) {
 		c.Door, c.Logger = m.door(auth.Options{Query: true}, ""), slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})

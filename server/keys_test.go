@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"livemap/auth"
+	"livemap/internal/testkit"
 )
 
 // TestRunAwaitsKeys: a pod that has read its topics but has no keys yet would
@@ -45,7 +46,7 @@ func TestRunAwaitsKeys(t *testing.T) {
 	c := newCluster(t)
 	c.topics("figures", "events")
 	c.produce("figures", "world", "1")
-	var log logBuffer
+	var log testkit.Log
 	r, ready := run(t, c, func(config *Config) {
 		config.Door = &auth.Door{Verifier: verifier}
 		config.Logger = slog.New(slog.NewTextHandler(&log, nil))

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -9,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,24 +17,6 @@ import (
 	"livemap/kafka"
 	"livemap/kafka/embedded"
 )
-
-// logBuffer takes log lines from many goroutines.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
 
 // cluster is an embedded log with a producer.
 type cluster struct {
@@ -296,7 +276,7 @@ func TestRunRefused(t *testing.T) {
 
 // A server whose Kafka is not there says so, and ends when told to.
 func TestRunWithoutKafka(t *testing.T) {
-	var log logBuffer
+	var log testkit.Log
 	s, err := New(Config{
 		Door:  everybody(t),
 		Kafka: kafka.Config{Brokers: []string{testkit.FreeAddress(t)}}, Listen: "127.0.0.1:0", AdminListen: "off",

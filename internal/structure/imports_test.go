@@ -37,8 +37,8 @@ var rules = []rule{
 	{room: "aggregate", may: contracts, why: "figures are computed without socket, clock, broker or file: I/O is aggregate/runner's"},
 	{room: "hub", may: slices.Concat(contracts, []string{"sse", "hub/internal/poll"}), test: []string{"internal/testkit"}, why: "the hub serves any topics: it must not know where records come from or who may see them"},
 	{room: "hub/internal/poll", why: "a port to the system's readiness interface knows descriptors only"},
-	{room: "kafka", may: contracts, test: []string{"kafka/embedded", "kafka/kafkatest"}, why: "an adapter knows its library and the contracts; its suite runs against both logs"},
-	{room: "kafka/embedded", may: contracts, test: []string{"kafka"}, why: "a log is used through its protocol, not through our client"},
+	{room: "kafka", may: contracts, test: []string{"kafka/embedded", "kafka/kafkatest", "internal/testkit"}, why: "an adapter knows its library and the contracts; its suite runs against both logs"},
+	{room: "kafka/embedded", may: contracts, test: []string{"kafka", "internal/testkit"}, why: "a log is used through its protocol, not through our client"},
 	{room: "kafka/kafkatest", may: []string{"orders", "internal/child", "kafka"}, test: []string{"feed"}, why: "it hands tests the Config of a running broker"},
 	{room: "loadtest", may: []string{"sse"}, why: "never the hub: a load test that shares code with its subject shares its mistakes"},
 

@@ -1,6 +1,6 @@
 // Package testkit holds what tests of several rooms need and the program never
-// does: addresses to listen on ([FreeAddress]), and a check that no goroutine
-// is left behind ([Main]). It knows none of the rooms.
+// does: addresses to listen on ([FreeAddress]), a log that is read while it is written
+// ([Log]), and a check that no goroutine is left behind ([Main]). It knows none of the rooms.
 package testkit
 
 import (

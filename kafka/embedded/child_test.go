@@ -8,12 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"livemap/internal/testkit"
 	"livemap/kafka"
 	"livemap/kafka/embedded"
 )
@@ -60,40 +60,15 @@ type process struct {
 	t    *testing.T
 	cmd  *exec.Cmd
 	addr string
-	said *lockedBuffer // what it logs
-	stop func()        // lets it close in good order
-}
-
-// lockedBuffer is a log that is read while it is written.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-// Write implements [io.Writer].
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-func (l *lockedBuffer) reset() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.b.Reset()
+	said *testkit.Log // what it logs
+	stop func()       // lets it close in good order
 }
 
 func startProcess(t *testing.T, dir, listen string, cleanEvery time.Duration) *process {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childDir+"="+dir, childListen+"="+listen, childClean+"="+cleanEvery.String())
-	said := &lockedBuffer{}
+	said := &testkit.Log{}
 	cmd.Stderr = io.MultiWriter(t.Output(), said)
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -80,7 +80,7 @@ func TestDiskFull(t *testing.T) {
 	}
 	goesOn("at first")
 	for range 2 {
-		p.said.reset()
+		p.said.Reset()
 		ballast := fill(t, disk)
 		eventually(t, "it is said that the disk is full", func() bool { return strings.Contains(p.said.String(), "the disk is nearly full") })
 		held := acknowledged.Load()
@@ -94,7 +94,7 @@ func TestDiskFull(t *testing.T) {
 			t.Error("nothing was acknowledged")
 		}
 
-		p.said.reset()
+		p.said.Reset()
 		ballast = fill(t, disk)
 		eventually(t, "it is said that the disk is full", func() bool { return strings.Contains(p.said.String(), "the disk is nearly full") })
 		if err := os.Remove(ballast); err != nil {
