@@ -50,6 +50,9 @@ func newCache(most int) *cache {
 // get returns the permit of a token if it was verified under this generation of
 // keys and revocations and has not ended. Anything else it forgets.
 func (c *cache) get(t tokenHash, generation uint64, now time.Time) *Permit {
+	if c.most <= 0 {
+		return nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.byKey[t.place()]
@@ -69,7 +72,7 @@ func (c *cache) get(t tokenHash, generation uint64, now time.Time) *Permit {
 // read the generation before it verified: keys that changed meanwhile make the
 // entry worthless, not wrong.
 func (c *cache) put(t tokenHash, generation uint64, p *Permit) {
-	if entryBytes+p.bytes() > c.most {
+	if c.most <= 0 || entryBytes+p.bytes() > c.most {
 		return
 	}
 	e := &cached{token: t, permit: p, generation: generation}

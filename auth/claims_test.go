@@ -2,6 +2,7 @@ package auth
 
 import (
 	"encoding/json"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -156,9 +157,9 @@ func FuzzClaims(f *testing.F) {
 		same(t, "iss", m["iss"], c.issuer)
 		same(t, "sub", m["sub"], c.subject)
 		same(t, "jti", m["jti"], c.id)
-		if _, ok := m["exp"].(float64); ok == c.expires.IsZero() {
-			t.Fatalf("exp is %v, encoding/json has %v", c.expires, m["exp"])
-		}
+		sameTime(t, "exp", m["exp"], c.expires)
+		sameTime(t, "nbf", m["nbf"], c.notBefore)
+		sameTime(t, "iat", m["iat"], c.issued)
 		theirs, named := m["livemap"].(map[string]any)
 		if named != (c.grant != nil) {
 			t.Fatalf("livemap: %v, encoding/json has %v", c.grant, m["livemap"])
@@ -205,6 +206,15 @@ func same(t *testing.T, name string, theirs any, ours string) {
 	t.Helper()
 	if s, _ := theirs.(string); s != ours {
 		t.Fatalf("%s is %q, encoding/json has %q", name, ours, theirs)
+	}
+}
+
+func sameTime(t *testing.T, name string, theirs any, ours time.Time) {
+	t.Helper()
+	f, there := theirs.(float64)
+	whole, fraction := math.Modf(f)
+	if there == ours.IsZero() || there && !ours.Equal(time.Unix(int64(whole), int64(fraction*1e9))) {
+		t.Fatalf("%s is %v, encoding/json has %v", name, ours, theirs)
 	}
 }
 

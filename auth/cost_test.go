@@ -84,9 +84,10 @@ func BenchmarkVerify(b *testing.B) {
 }
 
 // A verified token costs no allocation; an unknown one, besides what the check
-// of its signature costs, the permit.
+// of its signature by the library costs, its subject, the pattern with that in
+// it, and the permit. The check of HS256 is our own and costs none.
 func TestAllocations(t *testing.T) {
-	const permit = 6
+	const permit = 3
 	for _, a := range algorithms {
 		token := pairs()[a].sign(t, nil, claimsFor(nil))
 		cold, warm := noCache(t, a), newVerifier(t, pairs()[a].config())
@@ -105,8 +106,12 @@ func TestAllocations(t *testing.T) {
 		base := count(bare(a, token))
 		c := count(func() error { _, err := cold.Verify(t.Context(), token); return err })
 		w := count(func() error { _, err := warm.Verify(t.Context(), token); return err })
+		most := permit + base
+		if a == HS256 {
+			most = permit
+		}
 		t.Logf("%s: bare check %v, unknown token %v, known token %v allocations", a, base, c, w)
-		if c > base+permit || w > 0 {
+		if c > most || w > 0 {
 			t.Errorf("%s: bare check %v, unknown token %v, known token %v allocations", a, base, c, w)
 		}
 	}

@@ -53,14 +53,21 @@ func newForms(texts []string) *forms {
 }
 
 // of returns what ParsePatterns makes of the texts that were read and a subject.
-func (f *forms) of(texts []string, subject string) (Patterns, error) {
+// It may put it into room, if not nil.
+func (f *forms) of(texts []string, subject string, room *shortLists) (Patterns, error) {
 	if f.same != nil {
 		return *f.same, nil
 	}
 	if f.names == nil || checkSubject(subject) != nil {
 		return ParsePatterns(texts, subject)
 	}
-	names := make([]string, len(f.names))
+	var l *lists
+	var names []string
+	if room != nil && f.short() {
+		l, names = &room.lists, room.names[:len(f.names)]
+	} else {
+		l, names = new(lists), make([]string, len(f.names))
+	}
 	for i, n := range f.names {
 		if names[i] = n.before; n.subject {
 			names[i] = n.before + subject + n.after
@@ -69,5 +76,16 @@ func (f *forms) of(texts []string, subject string) (Patterns, error) {
 			return ParsePatterns(texts, subject)
 		}
 	}
-	return canonical(names[:f.exact:f.exact], names[f.exact:]), nil
+	l.exact, l.prefixes = names[:f.exact:f.exact], names[f.exact:]
+	l.tidy()
+	return Patterns{lists: l}, nil
+}
+
+// short says whether the names of a subject go into shortLists.
+func (f *forms) short() bool { return f.names != nil && len(f.names) <= len(shortLists{}.names) }
+
+// shortLists are lists and the room for as many names as most tokens have.
+type shortLists struct {
+	lists
+	names [2]string
 }

@@ -28,7 +28,7 @@ func Inspect(token string) (*Anatomy, error) {
 	switch {
 	case len(parts) == 5:
 		return nil, errors.New("five parts: this is an encrypted token (JWE); a signed one (JWS) is needed")
-	case !oneLine([]byte(token)):
+	case !oneLine(token):
 		return nil, errors.New("there are line ends in it: a token is on one line")
 	case len(parts) != 3:
 		return nil, fmt.Errorf("%d parts: a token has three, with a dot between each", len(parts))

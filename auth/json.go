@@ -16,7 +16,7 @@ const (
 // that decide who sees what: it takes the last of two members with one name,
 // matches names whatever their case ("EXP" fills exp), and repairs broken
 // Unicode. Here each of these is an error, at every depth. FuzzClaims holds the
-// scanner against encoding/json.
+// scanner against encoding/json. After an error it is of no further use.
 type scanner struct {
 	b     []byte
 	i     int
@@ -49,8 +49,8 @@ func (s *scanner) object(member func(name []byte) error) error {
 	if s.depth++; s.depth > maxDepth {
 		return errDepth
 	}
-	defer func() { s.depth-- }()
 	if s.take('}') {
+		s.depth--
 		return nil
 	}
 	var room [16][]byte
@@ -74,10 +74,14 @@ func (s *scanner) object(member func(name []byte) error) error {
 		if err := member(name); err != nil {
 			return err
 		}
-		if s.take('}') {
+		switch s.peek() {
+		case '}':
+			s.i++
+			s.depth--
 			return nil
-		}
-		if !s.take(',') {
+		case ',':
+			s.i++
+		default:
 			return errJSON
 		}
 	}
@@ -91,18 +95,22 @@ func (s *scanner) array(element func() error) error {
 	if s.depth++; s.depth > maxDepth {
 		return errDepth
 	}
-	defer func() { s.depth-- }()
 	if s.take(']') {
+		s.depth--
 		return nil
 	}
 	for {
 		if err := element(); err != nil {
 			return err
 		}
-		if s.take(']') {
+		switch s.peek() {
+		case ']':
+			s.i++
+			s.depth--
 			return nil
-		}
-		if !s.take(',') {
+		case ',':
+			s.i++
+		default:
 			return errJSON
 		}
 	}
@@ -143,6 +151,13 @@ func (s *scanner) space() {
 
 // peek returns the first byte of the next token, 0 at the end.
 func (s *scanner) peek() byte {
+	if s.i < len(s.b) && s.b[s.i] > ' ' { // nearly always
+		return s.b[s.i]
+	}
+	return s.peekBeyond()
+}
+
+func (s *scanner) peekBeyond() byte {
 	s.space()
 	if s.i == len(s.b) {
 		return 0
@@ -150,9 +165,9 @@ func (s *scanner) peek() byte {
 	return s.b[s.i]
 }
 
-// take reads c if it comes next.
+// take reads c, which is not 0, if it comes next.
 func (s *scanner) take(c byte) bool {
-	if s.peek() != c || s.i == len(s.b) {
+	if s.peek() != c {
 		return false
 	}
 	s.i++

@@ -6,7 +6,6 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"math/big"
@@ -169,8 +168,8 @@ func (k jwk) public() (crypto.PublicKey, error) {
 
 // unbase64 returns nil for what is not base64url.
 func unbase64(s string) []byte {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || !oneLine([]byte(s)) {
+	b, err := strictBase64.DecodeString(s)
+	if err != nil || !oneLine(s) {
 		return nil
 	}
 	return b

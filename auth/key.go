@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"sync"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -55,13 +54,28 @@ type key struct {
 
 	public crypto.PublicKey // nil for HS256
 	secret []byte           // of HS256; nil otherwise
-	macs   *sync.Pool       // of *mac keyed with the secret; nil otherwise
 }
 
-// mac is an HMAC and the room for its sum.
+// mac is an HMAC with the secret of one key, and the room for its sum. It is for
+// one goroutine at a time.
 type mac struct {
-	hash.Hash
-	room [sha256.Size]byte
+	of   *key // nil: of none yet
+	hash hash.Hash
+	sum  [sha256.Size]byte
+}
+
+// verify is what jwt.SigningMethodHS256 does, less the key schedule and six
+// allocations each time: an HMAC that is reset keeps its schedule.
+func (m *mac) verify(k *key, signed, signature []byte) error {
+	if m.of != k {
+		m.of, m.hash = k, hmac.New(sha256.New, k.secret)
+	}
+	m.hash.Reset()
+	m.hash.Write(signed)
+	if !hmac.Equal(signature, m.hash.Sum(m.sum[:0])) {
+		return errSignature
+	}
+	return nil
 }
 
 // newSecret makes an HS256 key.
@@ -88,7 +102,6 @@ func newSecret(secret []byte) (*key, error) {
 		algorithm: HS256,
 		print:     printOf(HS256, secret),
 		secret:    secret,
-		macs:      &sync.Pool{New: func() any { return &mac{Hash: hmac.New(sha256.New, secret)} }},
 	}, nil
 }
 
@@ -137,20 +150,12 @@ func printOf(a Algorithm, fields ...[]byte) fingerprint {
 
 var errSignature = errors.New("the signature does not match")
 
-// verify checks the signature over signed, the first two parts of a token.
-func (k *key) verify(signed string, signedBytes, signature []byte) error {
+// verify checks the signature over signed, the first two parts of a token. It may
+// leave the schedule of a secret in m, for the next time.
+func (k *key) verify(m *mac, signed string, signedBytes, signature []byte) error {
 	switch k.algorithm {
 	case HS256:
-		// What jwt.SigningMethodHS256 does, less the key schedule and six
-		// allocations each time: a reset HMAC keeps its schedule.
-		m := k.macs.Get().(*mac)
-		defer k.macs.Put(m)
-		m.Reset()
-		m.Write(signedBytes)
-		if !hmac.Equal(signature, m.Sum(m.room[:0])) {
-			return errSignature
-		}
-		return nil
+		return m.verify(k, signedBytes, signature)
 	case RS256:
 		return jwt.SigningMethodRS256.Verify(signed, signature, k.public)
 	case ES256:

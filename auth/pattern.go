@@ -171,6 +171,8 @@ func plainASCII(s string) bool {
 // will read them as what they are not.
 func checkSubject(subject string) error {
 	switch {
+	case plainSubject(subject):
+		return nil
 	case subject == "":
 		return fmt.Errorf("has %s, but the token has no subject", subjectMark)
 	case strings.ContainsAny(subject, "/*{}"):
@@ -182,20 +184,44 @@ func checkSubject(subject string) error {
 	return nil
 }
 
-// canonical sorts, and drops what another pattern contains.
-func canonical(exact, prefixes []string) Patterns {
-	slices.Sort(prefixes)
-	kept := prefixes[:0]
-	for _, p := range prefixes { // the shorter of two nested prefixes sorts first
-		if len(kept) == 0 || !strings.HasPrefix(p, kept[len(kept)-1]) {
-			kept = append(kept, p)
+// plainSubject says whether a subject is of those that nearly all are: printable
+// ASCII without what checkSubject refuses.
+func plainSubject(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '/' || c == '*' || c == '{' || c == '}' {
+			return false
 		}
 	}
-	l := &lists{prefixes: kept}
-	slices.Sort(exact)
-	exact = slices.Compact(exact)
-	l.exact = slices.DeleteFunc(exact, l.matchPrefix)
+	return s != ""
+}
+
+// canonical sorts, and drops what another pattern contains.
+func canonical(exact, prefixes []string) Patterns {
+	l := &lists{exact: exact, prefixes: prefixes}
+	l.tidy()
 	return Patterns{lists: l}
+}
+
+// tidy sorts, and drops what another pattern contains. Lists of one, as those of
+// most tokens are, are left alone.
+func (l *lists) tidy() {
+	if len(l.prefixes) > 1 {
+		slices.Sort(l.prefixes)
+		kept := l.prefixes[:0]
+		for _, p := range l.prefixes { // the shorter of two nested prefixes sorts first
+			if len(kept) == 0 || !strings.HasPrefix(p, kept[len(kept)-1]) {
+				kept = append(kept, p)
+			}
+		}
+		l.prefixes = kept
+	}
+	if len(l.exact) > 1 {
+		slices.Sort(l.exact)
+		l.exact = slices.Compact(l.exact)
+	}
+	if len(l.prefixes) > 0 {
+		l.exact = slices.DeleteFunc(l.exact, l.matchPrefix)
+	}
 }
 
 // Match says whether name is in the set.

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -91,6 +92,7 @@ type room struct {
 	part [MaxTokenBytes]byte // its header, then its claims, decoded
 	sum  [1024 + 1]byte      // its signature, decoded; RSA of MaxRSABits fills it
 	keys [maxTried]*key
+	macs [maxTried]mac // of the keys that were tried first, second, …
 }
 
 // Verify returns the permit that a token gives. The error is a [*Refusal]. A
@@ -143,7 +145,7 @@ func (v *Verifier) judge(st *state, r *room, token string, text []byte) (p *Perm
 	}
 	dot := bytes.IndexByte(text, '.')
 	last := dot + 1 + bytes.IndexByte(text[dot+1:], '.')
-	if !oneLine(text) || dot <= 0 || last <= dot+1 || bytes.IndexByte(text[last+1:], '.') >= 0 {
+	if dot <= 0 || last <= dot+1 || bytes.IndexByte(text[last+1:], '.') >= 0 {
 		return nil, false, refuse(ProblemMalformed, "the token is not of three parts with a dot between each", nil)
 	}
 	k, err := v.signer(st.keys, r, token, text, dot, last)
@@ -156,9 +158,9 @@ func (v *Verifier) judge(st *state, r *room, token string, text []byte) (p *Perm
 			return p, true, nil
 		}
 	}
-	n, err := strictBase64.Decode(r.part[:], text[dot+1:last])
-	if err != nil {
-		return nil, false, refuse(ProblemClaims, "the claims are not base64url", err)
+	n, ok := decodeBase64(r.part[:], text[dot+1:last])
+	if !ok {
+		return nil, false, refuse(ProblemClaims, "the claims are not base64url", nil)
 	}
 	if p, err = v.permit(r.part[:n], now); err != nil {
 		return nil, false, err
@@ -187,61 +189,56 @@ func (v *Verifier) permit(b []byte, now time.Time) (*Permit, error) {
 	return p, err
 }
 
-// strictBase64 refuses spare bits. It still passes over line feeds and carriage
-// returns, as all of encoding/base64 does: see [oneLine].
-var strictBase64 = base64.RawURLEncoding.Strict()
-
-// oneLine says whether text has no line ends. With strictBase64 it makes a token
-// something that can be written in one way only.
-func oneLine(text []byte) bool {
-	return bytes.IndexByte(text, '\n') < 0 && bytes.IndexByte(text, '\r') < 0
-}
-
-// knownHeader is a header that was read, as it stands in tokens.
+// knownHeader is the first part of a token whose signature held, as it stands
+// there, and the keys that may have signed it. Immutable.
 type knownHeader struct {
-	text string
-	header
+	text       string
+	keys       *keySet
+	candidates []*key
 }
 
-// header reads the first part of a token. Those of one key are alike to the
-// byte, so that the last one need not be read again.
-func (v *Verifier) header(r *room, token string, text []byte) (header, error) {
-	if known := v.lastHeader.Load(); known != nil && known.text == token {
-		return known.header, nil
-	}
-	n, err := strictBase64.Decode(r.part[:], text)
-	if err != nil {
-		return header{}, refuse(ProblemMalformed, "the header is not base64url", err)
-	}
-	h, err := parseHeader(r.part[:n])
-	if err != nil {
-		return header{}, refuse(ProblemMalformed, "", err)
-	}
-	v.lastHeader.Store(&knownHeader{strings.Clone(token), h})
-	return h, nil
-}
-
-// signer finds the key that signed the token.
+// signer finds the key that signed the token. A header is remembered only once
+// the signature holds, so that nobody without a key can push out that of others.
 func (v *Verifier) signer(keys *keySet, r *room, token string, text []byte, dot, last int) (*key, error) {
-	h, err := v.header(r, token[:dot], text[:dot])
+	candidates, known, err := v.candidates(keys, r, token[:dot], text[:dot])
 	if err != nil {
 		return nil, err
 	}
 	if base64.RawURLEncoding.DecodedLen(len(text)-last-1) > len(r.sum) {
 		return nil, refuse(ProblemMalformed, "the signature is too long", nil)
 	}
-	size, err := strictBase64.Decode(r.sum[:], text[last+1:])
-	if err != nil {
-		return nil, refuse(ProblemMalformed, "the signature is not base64url", err)
+	size, ok := decodeBase64(r.sum[:], text[last+1:])
+	if !ok {
+		return nil, refuse(ProblemMalformed, "the signature is not base64url", nil)
 	}
-	candidates, err := keys.candidates(h, r.keys[:0])
-	if err != nil {
-		return nil, refuse(ProblemSignature, "", err)
-	}
-	for _, k := range candidates {
-		if err = k.verify(token[:last], text[:last], r.sum[:size]); err == nil {
+	for i, k := range candidates {
+		if err = k.verify(&r.macs[i%maxTried], token[:last], text[:last], r.sum[:size]); err == nil {
+			if !known {
+				v.lastHeader.Store(&knownHeader{strings.Clone(token[:dot]), keys, slices.Clone(candidates)})
+			}
 			return k, nil
 		}
 	}
-	return nil, refuse(ProblemSignature, "", fmt.Errorf("%d keys tried for %s: %w", len(candidates), h.alg, err))
+	return nil, refuse(ProblemSignature, "", fmt.Errorf("%d keys tried for %s: %w", len(candidates), candidates[0].algorithm, err))
+}
+
+// candidates returns the keys that may have signed a token with this header, at
+// least one. The headers of one key's tokens are alike to the byte, so that the
+// last one is known and need not be read again.
+func (v *Verifier) candidates(keys *keySet, r *room, token string, text []byte) (found []*key, known bool, err error) {
+	if last := v.lastHeader.Load(); last != nil && last.keys == keys && last.text == token {
+		return last.candidates, true, nil
+	}
+	n, ok := decodeBase64(r.part[:], text)
+	if !ok {
+		return nil, false, refuse(ProblemMalformed, "the header is not base64url", nil)
+	}
+	h, err := parseHeader(r.part[:n])
+	if err != nil {
+		return nil, false, refuse(ProblemMalformed, "", err)
+	}
+	if found, err = keys.candidates(h, r.keys[:0]); err != nil {
+		return nil, false, refuse(ProblemSignature, "", err)
+	}
+	return found, false, nil
 }

@@ -388,3 +388,25 @@ func spareBits(token string) string {
 	last := len(token) - 1
 	return token[:last] + string(alphabet[strings.IndexByte(alphabet, token[last])|1])
 }
+
+// Whoever has no key changes nothing in what the verifier remembers.
+func TestOnlySignedHeadersAreRemembered(t *testing.T) {
+	hs := pairs()[HS256]
+	v := newVerifier(t, hs.config())
+	if _, err := v.Verify(t.Context(), hs.sign(t, nil, claimsFor(nil))); err != nil {
+		t.Fatal(err)
+	}
+	before := v.lastHeader.Load()
+	forger := pair{algorithm: HS256, private: []byte("another secret, as nobody has it")}
+	for _, kid := range []string{"", "x"} {
+		if _, err := v.Verify(t.Context(), forger.sign(t, map[string]any{"kid": kid}, claimsFor(nil))); problemOf(t, err) != ProblemSignature {
+			t.Errorf("forged: %v", err)
+		}
+	}
+	if v.lastHeader.Load() != before {
+		t.Error("the header of a forged token is remembered")
+	}
+	if _, err := v.Verify(t.Context(), hs.sign(t, map[string]any{"kid": "y"}, claimsFor(nil))); err != nil || v.lastHeader.Load() == before {
+		t.Errorf("a signed header is not remembered: %v", err)
+	}
+}
