@@ -295,8 +295,7 @@ func (e *expectation) permit(c *claims, now time.Time) (*Permit, error) {
 }
 
 // newPermit returns an empty permit, and, where each subject has a few keys of its
-// own, room for them in one piece with it: two allocations would be a tenth of
-// what a token of HS256 costs.
+// own, room for them in one piece with it: a pod makes and keeps many of these.
 func newPermit(g *grant) (*Permit, *shortLists) {
 	if !g.keyForms.short() {
 		return new(Permit), nil
