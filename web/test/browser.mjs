@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
 /** Sizes that every screen is looked at in. */
-export const SIZES = { laptop: [1440, 900], phone: [390, 844], wall: [1920, 1080] };
+export const SIZES = { laptop: [1440, 900], phone: [390, 844], wall: [3840, 2160] };
 
 /** How Chromium is started: without calling home. */
 const ALWAYS = ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
@@ -77,6 +77,26 @@ export function layoutFaults(page) {
     }
     return faults;
   });
+}
+
+/**
+ * Moves the mouse over the map or globe, from its middle outwards, until it is on
+ * something of that kind (`country`, `flight`). Returns where, and what the page says of it.
+ */
+export async function pointAt(page, kind, step = 24) {
+  const box = await page.locator('canvas').boundingBox();
+  const spots = [];
+  for (let y = step / 2; y < box.height; y += step) for (let x = step / 2; x < box.width; x += step) spots.push([x, y]);
+  const away = ([x, y]) => Math.hypot(x - box.width / 2, y - box.height / 2);
+  spots.sort((a, b) => away(a) - away(b));
+  for (const [x, y] of spots) {
+    await page.mouse.move(box.x + x, box.y + y);
+    // What is under the mouse is looked for with the frames.
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    const text = await page.evaluate((kind) => document.querySelector(`[data-tip="${kind}"]`)?.innerText, kind);
+    if (text) return { x: box.x + x, y: box.y + y, text };
+  }
+  throw new Error(`nothing of the kind ${kind} is under the mouse anywhere`);
 }
 
 /** Keeps a picture of the page, where a folder is given. */

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { calm, FLAT, layoutFaults, openPage, picture, SIZES, startBrowser } from './browser.mjs';
+import { calm, FLAT, layoutFaults, openPage, picture, pointAt, SIZES, startBrowser } from './browser.mjs';
 import { contrastFaults } from './contrast.mjs';
 import { startFake } from './fake/server.mjs';
 import { axeFaults, inspect, resize } from './inspect.mjs';
@@ -153,6 +153,40 @@ describe('keyboard', { concurrency: 3 }, () => {
     await page.keyboard.press('t');
     assert.notEqual(await page.evaluate(() => document.documentElement.dataset.theme), before);
     await page.context().close();
+  });
+});
+
+describe('pointer', { concurrency: 2 }, () => {
+  it('names the country and tells the order under the mouse; a click chooses the country', { timeout: 120_000 }, async () => {
+    const { page, faults } = await open('');
+    const order = await pointAt(page, 'flight');
+    assert.match(order.text, /^.+ → .+\n[\d,]+\sorders?\s·\s[\d,.]+\s(mi|km)/);
+    const country = await pointAt(page, 'country');
+    const named = country.text.split('\n')[0];
+    await page.mouse.click(country.x, country.y);
+    await page.waitForFunction(() => document.querySelector('.page').dataset.scope !== 'world' && document.querySelector('[data-text]'), undefined, WAIT);
+    assert.equal((await page.locator('[data-choose] span').first().innerText()).trim(), named);
+    assert.deepEqual(faults, []);
+    await page.context().close();
+  });
+
+  it('tells on a phone the order that was tapped, and lets go of it', { timeout: 120_000 }, async () => {
+    const context = await browser.newContext({ viewport: { width: SIZES.phone[0], height: SIZES.phone[1] }, hasTouch: true, isMobile: true, locale: 'en-US', timezoneId: 'UTC' });
+    const { page, faults } = await openPage(context, server.url, '/?test=1&flat=1', SIZES.phone, undefined, calm);
+    await page.waitForFunction(() => document.querySelectorAll('[data-figure] [data-text]').length === 5 && document.querySelector('canvas'), undefined, WAIT);
+    // An order may have landed before it is tapped; then what is tapped is the country.
+    let told;
+    for (let tries = 0; !told && tries < 10; tries++) {
+      const { x, y } = await pointAt(page, 'flight', 12);
+      await page.mouse.move(1, 1);
+      await page.waitForSelector('[data-tip]', { state: 'detached' });
+      await page.touchscreen.tap(x, y);
+      told = await page.waitForSelector('[data-tip="flight"]', { timeout: 1_000 }).catch(() => page.keyboard.press('Escape'));
+    }
+    assert.match(await told.innerText(), /^.+ → .+\n[\d,]+\sorders?\s·\s[\d,.]+\s(mi|km)/);
+    await page.waitForSelector('[data-tip]', { state: 'detached', ...WAIT });
+    assert.deepEqual(faults, []);
+    await context.close();
   });
 });
 

@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { FLAT, layoutFaults, openPage, option, picture, SIZES, startBrowser } from './browser.mjs';
+import { FLAT, layoutFaults, openPage, option, picture, pointAt, SIZES, startBrowser } from './browser.mjs';
 import { contrastFaults } from './contrast.mjs';
 import { expected, Witness } from './stream.mjs';
 
@@ -291,6 +291,15 @@ for (const [name, size] of Object.entries(SIZES)) {
     await page.close();
   });
 }
+
+it('the globe names the country and tells the order under the mouse', { timeout: 120_000 }, async () => {
+  const { page, faults } = await live('/?test=1&steady=1&lon=-25', SIZES.laptop, drawing);
+  await page.waitForFunction(() => Number(document.querySelector('[data-sampling]').dataset.shown) > 60, undefined, WAIT);
+  assert.match((await pointAt(page, 'country', 40)).text, /^[A-Z]/);
+  assert.match((await pointAt(page, 'flight', 40)).text, /orders?\s·\s[\d,.]+\s(mi|km)/);
+  assert.deepEqual(faults, []);
+  await page.close();
+});
 
 it('has an embed of a globe and one figure', async () => {
   const { page, faults } = await openPage(drawing, origin, '/embed?test=1&figure=sales', [480, 480]);
