@@ -27,7 +27,7 @@ const then = (page) =>
 const PICTURES = {
   'page-laptop': { scale: 1 },
   'page-phone': { size: SIZES.phone, scale: 1 },
-  'page-wall': { size: [3_840, 2_160], scale: 0.25 },
+  'page-wall': { size: SIZES.wall, scale: 0.25 },
   'page-light': { query: '&theme=light' },
   'page-country': { query: '&country=DE' },
   'page-countries': { act: [press('c')] },
