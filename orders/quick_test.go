@@ -2,7 +2,11 @@ package orders
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"maps"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,8 +54,57 @@ func FuzzQuick(f *testing.F) {
 		agree(t, q, o, in)
 		if want, err := Decode(in); err == nil {
 			agree(t, q, o, AppendJSON(nil, want))
+			agree(t, q, o, reordered(t, AppendJSON(nil, want), uint64(len(in))))
 		}
 	})
+}
+
+// reordered writes an order's own fields in another order.
+func reordered(t *testing.T, in []byte, seed uint64) []byte {
+	t.Helper()
+	var values map[string]json.RawMessage
+	if err := json.Unmarshal(in, &values); err != nil {
+		t.Fatal(err)
+	}
+	names := slices.Sorted(maps.Keys(values))
+	rand.New(rand.NewPCG(seed, 1)).Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	out := []byte("{")
+	for i, name := range names {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, `"`+name+`":`...)
+		out = append(out, values[name]...)
+	}
+	return append(out, '}')
+}
+
+// TestQuickInAnyOrder: so is what has the order's own fields in another order. A
+// field that is missing, there twice or unknown is left to Decode.
+func TestQuickInAnyOrder(t *testing.T) {
+	q, o := NewQuick(), new(Raw)
+	usual := AppendJSON(nil, golden())
+	for seed := range uint64(50) {
+		in := reordered(t, usual, seed)
+		if !q.readAny(in, o) {
+			t.Fatalf("not read: %s", in)
+		}
+		agree(t, q, o, in)
+	}
+	in := reordered(t, usual, 1)
+	if n := testing.AllocsPerRun(100, func() { q.readAny(in, o) }); n != 0 {
+		t.Errorf("%v allocations an order", n)
+	}
+	for _, change := range []struct{ old, new string }{
+		{`"amount":5297,`, ``}, {`"amount":5297,`, `"amount":5297,"amount":5297,`}, {`"amount":5297,`, `"amount":5297,"more":1,`},
+		{`{"v":1,`, `{,"v":1,`}, {`{"v":1,`, `{"v":10,`}, {`{"v":1,`, `{"v":1.0,`}, {`"amount":5297,`, `"amount":5297;`}, {`"amount":5297,`, `"amount":5297`},
+	} {
+		in := []byte(strings.Replace(string(usual), change.old, change.new, 1))
+		if bytes.Equal(in, usual) || q.readAny(in, o) {
+			t.Errorf("%s is read", in)
+		}
+		agree(t, q, o, in)
+	}
 }
 
 // TestQuickIsQuick: what AppendJSON writes of plain texts is read without
