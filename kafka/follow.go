@@ -82,6 +82,7 @@ type follower struct {
 	topics     []*topic
 	brokers    map[int32]*broker
 	ready      []delivery
+	resumed    bool // partitions were, since the last dispatch
 	metaFlight bool
 	metaAt     time.Time // when metadata is due
 	metaFails  int

@@ -31,17 +31,21 @@ func (f *follower) next(ctx context.Context) (delivery, error) {
 	}
 }
 
-// landed takes over the answers that have come and asks on.
+// landed takes over the answers that have come and asks on: also where none has,
+// for partitions that were resumed meanwhile.
 func (f *follower) landed(now time.Time) {
 	for len(f.ready) == 0 {
 		select {
 		case a := <-f.answers:
 			f.land(a)
-			f.dispatch(now)
 		default:
+			if f.resumed {
+				f.dispatch(now)
+			}
 			return
 		}
 	}
+	f.dispatch(now)
 }
 
 // land takes over an answer. Its partitions are free for the next request, also
@@ -68,6 +72,7 @@ func (f *follower) current(p *partition) bool {
 // dispatch starts every request that can be started and returns how long to
 // wait for the next one that cannot yet.
 func (f *follower) dispatch(now time.Time) time.Duration {
+	f.resumed = false
 	wake := f.cfg.refresh
 	later := func(at time.Time) {
 		if d := at.Sub(now); d > 0 && d < wake {

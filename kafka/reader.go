@@ -134,6 +134,7 @@ func (r *Reader) Pause(partitions ...int32) {
 
 // Resume fetches paused partitions again.
 func (r *Reader) Resume(partitions ...int32) {
+	r.f.resumed = true
 	r.each(partitions, func(p *partition) {
 		p.paused = false
 		if held := p.held; held != nil {
