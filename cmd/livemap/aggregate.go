@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"runtime/metrics"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -89,6 +90,34 @@ func collect(percent int) {
 	}
 }
 
+// keptWithin is the memory that the program keeps within while it can: as long as
+// what is in use leaves the collector some room below it.
+const keptWithin = 960 << 20
+
+// keepWithin has the collector run earlier than collectAt says where that keeps the
+// program's memory within limit, unless the environment sets one. What is in use may
+// grow beyond it: then the limit follows, because a collector that cannot reach its
+// limit runs all the time.
+func keepWithin(ctx context.Context, limit int64) error {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return nil
+	}
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(limit))
+	used := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			metrics.Read(used)
+			live := int64(used[0].Value.Uint64()) //nolint:gosec // below 2^63
+			debug.SetMemoryLimit(max(limit, live+live*collectAt/100))
+		}
+	}
+}
+
 func (c *aggregateCmd) Run(e env) error {
 	settings, err := c.aggregateFlags.config()
 	cfg := runner.Config{
@@ -103,6 +132,7 @@ func (c *aggregateCmd) Run(e env) error {
 	group.Go(func() error {
 		return serveAdmin(ctx, c.AdminListen, append(cfg.Metrics.Collectors(), cfg.Kafka.Metrics)...)
 	})
+	group.Go(func() error { return keepWithin(ctx, keptWithin) })
 	group.Go(func() error { return runAggregator(ctx, cfg) })
 	return group.Wait()
 }
