@@ -36,7 +36,7 @@ type Stats struct {
 }
 
 // Aggregator is the whole state of the aggregation. It is not safe for
-// concurrent use.
+// concurrent use; see [Aggregator.Share] for how it uses more than one core.
 type Aggregator struct {
 	cfg      Config
 	currency string
@@ -45,15 +45,14 @@ type Aggregator struct {
 	class    *Classification
 	preparer *Preparer // of orders that come one by one
 	one      Prepared  // likewise
-	touched  uint64    // see touch
 
-	marks   *watermarks
-	scopes  *scopes
-	highest orders.Time // highest at of an accepted order
+	marks  *watermarks
+	scopes *scopes
 
 	panes    *panes
 	shoppers *shopperTable
 	sketches sketches
+	lastOver second // the closed windows' end when a sketch was needed last
 	slide    slider // the closed windows
 	ahead    slider // scratch: slide, moved on to the head
 	closed   closedWindows
@@ -68,6 +67,16 @@ type Aggregator struct {
 	err     error // of encoding a record, returned by the next Flush
 	changes changes
 	most    int // bytes of panes, and of minutes, that a Flush puts into the checkpoint; see pace.go
+
+	lanes       lanes
+	adding      *Prepared // nil: none
+	corrections []entry   // not yet applied
+
+	// Written with every order, by who adds, and so away from what the lanes read.
+	_       [64]byte
+	highest orders.Time // highest at of an accepted order
+	settled orders.Time // the watermark at which trending lists are next due, noTime: at once
+	touched uint64      // see touch
 	stats   Stats
 }
 
@@ -86,7 +95,9 @@ func New(cfg Config) (*Aggregator, error) {
 		marks:    newWatermarks(cfg.Disorder, cfg.Idle),
 		scopes:   newScopes(),
 		highest:  noTime,
-		panes:    newPanes(),
+		lastOver: noSecond,
+		settled:  noTime,
+		lanes:    lanes{least: leastHanded},
 		trend:    newTrending(cfg.MaxProductBytes),
 		slide:    slider{end: noSecond},
 		history:  history{newest: noSecond},
@@ -94,6 +105,7 @@ func New(cfg Config) (*Aggregator, error) {
 	}
 	a.most = maxFlushBytes
 	a.shoppers = newShopperTable(int(a.reach()) + minTrackedAhead)
+	a.panes = newPanes(a.shoppers.span)
 	a.growScopes()
 	return a, nil
 }
@@ -139,6 +151,7 @@ func (a *Aggregator) Advance(partition int32, next int64) {
 	p.next = max(p.next, next)
 	if again && !p.replaying() {
 		a.marks.replaying--
+		a.complete()
 		a.paceWatermark()
 	}
 }
@@ -165,6 +178,7 @@ func (a *Aggregator) PartitionWatermark(partition int32) (at orders.Time, ok boo
 
 // Stats returns the counters and sizes.
 func (a *Aggregator) Stats() Stats {
+	a.complete()
 	s := a.stats
 	s.UnitsLeftOut = a.trend.units.leftOut
 	s.Panes = len(a.panes.ordered)
@@ -180,6 +194,7 @@ func (a *Aggregator) Stats() Stats {
 func (a *Aggregator) country(slot int16) scopeID {
 	id := a.scopes.country(slot)
 	if int(id) >= len(a.running) {
+		a.catchUp()
 		a.growScopes()
 	}
 	return id
@@ -200,13 +215,14 @@ func (a *Aggregator) growScopes() {
 // settle writes the trending lists of whole minutes that the watermark has
 // passed since the last call.
 func (a *Aggregator) settle(now orders.Time) {
-	closed := a.trend.units.closed
-	if a.marks.now == noTime || closed != noSecond && a.marks.now < (closed+60).time() {
+	if a.marks.now == noTime || a.marks.now < a.settled {
 		return
 	}
+	a.complete()
 	if err := a.settleTrending(now); err != nil && a.err == nil {
 		a.err = err
 	}
+	a.settled = (a.trend.units.closed + 60).time()
 }
 
 // emit appends a record whose value the given function writes.

@@ -47,7 +47,7 @@ func (a arcCells) hash(id scopeID) uint64 {
 // both.
 type arcs struct {
 	list  []arc
-	slots []int32  // by open addressing: place in list plus one; 0: free
+	slots []uint32 // by open addressing: see arcSlot; 0: free
 	known []int32  // by scopeID: arcs in list, at most maxArcCells
 	best  []arcTop // by scopeID: scratch of rank
 }
@@ -66,7 +66,7 @@ const firstArcSlots = 256
 // grow makes room for n scopes.
 func (t *arcs) grow(n int) {
 	if t.slots == nil {
-		t.slots = make([]int32, firstArcSlots)
+		t.slots = make([]uint32, firstArcSlots)
 	}
 	for len(t.known) < n {
 		t.known = append(t.known, 0)
@@ -95,10 +95,13 @@ func (t *arcs) add(cells arcCells, country scopeID) {
 // find returns the place of an arc in list, a new one if the scope has room.
 func (t *arcs) find(cells arcCells, id scopeID) int {
 	mask := len(t.slots) - 1
-	i := int(cells.hash(id)) & mask
-	for ; t.slots[i] != 0; i = (i + 1) & mask {
-		if at := int(t.slots[i] - 1); t.list[at].cells == cells && t.list[at].scope == id {
-			return at
+	hash := cells.hash(id)
+	want := arcSlot(hash, 0)
+	for i := int(hash) & mask; t.slots[i] != 0; i = (i + 1) & mask {
+		if s := t.slots[i]; s&^arcPlace == want {
+			if at := int(s&arcPlace) - 1; t.list[at].cells == cells && t.list[at].scope == id {
+				return at
+			}
 		}
 	}
 	if t.known[id] == maxArcCells || len(t.list) >= maxArcs {
@@ -117,7 +120,7 @@ func (t *arcs) find(cells arcCells, id scopeID) int {
 // place puts the last arc, the n-th, into the slots.
 func (t *arcs) place(n int) {
 	if n*2 > len(t.slots) {
-		t.slots = make([]int32, 2*len(t.slots))
+		t.slots = make([]uint32, 2*len(t.slots))
 		for i := range t.list[:n-1] {
 			t.put(i)
 		}
@@ -127,12 +130,21 @@ func (t *arcs) place(n int) {
 
 func (t *arcs) put(at int) {
 	mask := len(t.slots) - 1
-	i := int(t.list[at].cells.hash(t.list[at].scope)) & mask
+	hash := t.list[at].cells.hash(t.list[at].scope)
+	i := int(hash) & mask
 	for t.slots[i] != 0 {
 		i = (i + 1) & mask
 	}
-	t.slots[i] = int32(at + 1)
+	t.slots[i] = arcSlot(hash, at+1)
 }
+
+// arcPlace are the bits of a slot for a place in list plus one.
+const arcPlace = 2*maxArcs - 1
+
+// arcSlot is a place with the high bits of its hash beside it, so that arcs that
+// are not there, which most are once there is no more room, are told from others
+// without a look at the list.
+func arcSlot(hash uint64, place int) uint32 { return uint32(hash>>32)&^arcPlace | uint32(place) }
 
 func (t *arcs) reset() {
 	clear(t.slots)

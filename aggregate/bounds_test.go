@@ -75,7 +75,7 @@ func TestLatestOrder(t *testing.T) {
 	t.Parallel()
 	b := &batch{}
 	for i, at := range []orders.Time{5, 9, 5, 1, 9, 7} {
-		b.add(&entry{}, &prepared{at: at, amount: int64(i)}, noProduct)
+		b.add(&prepared{at: at, amount: int64(i)}, nil, noProduct)
 	}
 	var got []int64
 	for _, l := range b.latest {

@@ -109,7 +109,7 @@ func (a *Aggregator) savePane(q *pane) {
 			w.b = appendSums(w.b, c.sums)
 		}
 	}
-	for _, p := range q.open.pairs {
+	for _, p := range q.open.shoppers.pairs {
 		w.entry(tagShopper)
 		w.b = appendCountry(w.b, a.scopes.codes[p.country])
 		w.b = binary.BigEndian.AppendUint64(w.b, p.hash)
@@ -117,7 +117,7 @@ func (a *Aggregator) savePane(q *pane) {
 	for _, id := range q.open.ids {
 		w.entry(tagID)
 		w.b = binary.AppendVarint(w.b, int64(id.partition))
-		w.b = binary.AppendVarint(w.b, int64(id.at-q.start.time()))
+		w.b = binary.AppendVarint(w.b, int64(id.offset))
 		w.b = binary.BigEndian.AppendUint64(w.b, id.hash)
 	}
 	for _, u := range q.open.units.list {

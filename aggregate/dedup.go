@@ -7,13 +7,12 @@ import (
 	"livemap/orders"
 )
 
-// seenID is an accepted order as the duplicate check knows it: the 64-bit hash
-// of its id. With 72 million ids held (a million orders a second), two
-// different ids are taken for one about once in 3e11 orders.
+// seenID is an accepted order as the checkpoint has it for the duplicate check: the
+// 64-bit hash of its id.
 type seenID struct {
 	hash      uint64
-	at        orders.Time
 	partition int32
+	offset    uint16 // milliseconds into its pane
 }
 
 // seen is one partition's memory of accepted ids. Time is cut into spans of the
@@ -93,100 +92,154 @@ func (s *seen) expected() int {
 	return most
 }
 
-// idTable maps a hash to a millisecond within its span, by open addressing: eleven
-// bytes an id where a Go map takes twice that. Nearly every id that is looked up
-// is not there, so what answers that is small and by itself: slots are in groups
-// of eight, and a group's marks, a byte of each slot's hash, are one word. A
-// search compares them all at once and ends at the first group with a free slot,
-// without having seen a key.
+// idTable maps a hash to a millisecond within its span: nine bytes a slot where a Go
+// map takes four times that. Nearly every id that is looked up is not there, so what
+// answers that is small and by itself: slots are in groups of eight, and a group's
+// marks, a byte of each slot's hash, are one word, compared at once. All else of a
+// group is a cache line, which only an id that is added, or is there, waits for.
+//
+// A key is 48 bits of the hash beside the 7 of its mark, and the group stands for the
+// highest ones. Two different ids of the same group so are taken for one once in 3e16
+// pairs, and some thirty ids are in the groups that an order is looked up in: about
+// once in 10^15 orders.
+//
+// A hash cannot be had back from that, so a table does not grow by moving: it gets
+// further parts, each as large as it looks as if the rest of the span needs. That is
+// seldom, as a span is made as large as the one before was in the end.
 type idTable struct {
-	marks   []uint64 // by group; a byte for each slot, from the lowest on; 0: free
-	keys    []uint64
-	offsets []uint16
-	used    int
+	parts  []idPart
+	used   int    // of all parts
+	newest uint16 // highest offset
 }
 
-const idGroup = 8 // slots of a group
+type idPart struct {
+	marks  []uint64 // by group; a byte for each slot, from the lowest on; 0: free
+	groups []idGroup
+	used   int
+}
+
+// idGroup is a cache line.
+type idGroup struct {
+	low     [groupSlots]uint32
+	high    [groupSlots]uint16
+	offsets [groupSlots]uint16
+}
+
+const groupSlots = 8
 
 func newIDTable(expected int) *idTable {
-	const first = 8
-	return idTableOf(max(first, (expected+expected/3)/idGroup))
+	const first = 2
+	t := &idTable{}
+	t.extend(max(first, (expected+expected/3)/groupSlots))
+	return t
 }
 
-func idTableOf(groups int) *idTable {
-	return &idTable{marks: make([]uint64, groups), keys: make([]uint64, groups*idGroup), offsets: make([]uint16, groups*idGroup)}
+func (t *idTable) extend(groups int) {
+	t.parts = append(t.parts, idPart{marks: make([]uint64, groups), groups: make([]idGroup, groups)})
 }
 
-// markOf is the byte of a hash in its group. The group goes by the high bits.
+// slots returns how many ids there are places for.
+func (t *idTable) slots() (n int) {
+	for i := range t.parts {
+		n += len(t.parts[i].groups) * groupSlots
+	}
+	return n
+}
+
+// markOf is the byte of a hash in its group. The group goes by the high bits, and the
+// key by those in between.
 func markOf(hash uint64) uint64 { return hash&0x7f | 0x80 }
 
-// marked has the high bit set of each byte of w that is mark, and perhaps of one
-// that is not, above such a byte (Mycroft's test for a zero byte).
+func keyOf(hash uint64) (low uint32, high uint16) { return uint32(hash >> 7), uint16(hash >> 39) }
+
+// marked has the high bit set of each byte of w that is mark, and of no other: no
+// byte's sum carries into the next.
 func marked(w, mark uint64) uint64 {
-	const ones, high = 0x0101010101010101, 0x8080808080808080
+	const ones, low = 0x0101010101010101, 0x7f7f7f7f7f7f7f7f
 	x := w ^ mark*ones
-	return (x - ones) &^ x & high
+	return ^(x&low + low | x | low)
 }
 
-// find returns where a hash is. If it is not there, group is the first with a
-// free slot.
-func (t *idTable) find(hash uint64) (slot, group int, ok bool) {
+// find returns where a hash is: its group and its place there. If it is not there,
+// the group is the first with a free slot.
+func (p *idPart) find(hash uint64) (group, i int, ok bool) {
 	mark := markOf(hash)
-	for g := home(hash, len(t.marks)); ; {
-		w := t.marks[g]
+	low, high := keyOf(hash)
+	for group = home(hash, len(p.marks)); ; {
+		w := p.marks[group]
 		for m := marked(w, mark); m != 0; m &= m - 1 {
-			if i := g*idGroup + bits.TrailingZeros64(m)/8; t.keys[i] == hash {
-				return i, g, true
+			i, g := bits.TrailingZeros64(m)/8, &p.groups[group]
+			if g.low[i] == low && g.high[i] == high {
+				return group, i, true
 			}
 		}
 		if w>>56 == 0 {
-			return 0, g, false
+			return group, 0, false
 		}
-		if g++; g == len(t.marks) {
-			g = 0
+		if group++; group == len(p.marks) {
+			group = 0
 		}
 	}
 }
 
 func (t *idTable) get(hash uint64) (offset uint16, ok bool) {
-	i, _, ok := t.find(hash)
-	if !ok {
-		return 0, false
+	for n := range t.parts {
+		p := &t.parts[n]
+		if group, i, ok := p.find(hash); ok {
+			return p.groups[group].offsets[i], true
+		}
 	}
-	return t.offsets[i], true
+	return 0, false
+}
+
+// missing returns how many slots the next part should have, by how much of the span
+// the ids so far are: at least as many as there are, at most 64 times that.
+func (t *idTable) missing() int {
+	have := t.slots()
+	all := have * int(duplicateSpan) / (int(t.newest) + 1)
+	return min(max(all-have, have), 64*have)
 }
 
 func (t *idTable) put(hash uint64, offset uint16) {
-	if t.used*5 >= len(t.keys)*4 {
-		t.grow()
+	t.newest = max(t.newest, offset)
+	last := &t.parts[len(t.parts)-1]
+	for n := range t.parts[:len(t.parts)-1] {
+		p := &t.parts[n]
+		if group, i, ok := p.find(hash); ok {
+			p.groups[group].offsets[i] = offset
+			return
+		}
 	}
-	i, g, ok := t.find(hash)
+	group, i, ok := last.find(hash)
+	if !ok && last.used*5 >= len(last.groups)*groupSlots*4 {
+		t.extend(t.missing() / groupSlots)
+		last = &t.parts[len(t.parts)-1]
+		group, _, _ = last.find(hash)
+	}
 	if !ok {
-		i = t.insert(hash, g)
+		i = last.insert(hash, group)
+		t.used++
 	}
-	t.offsets[i] = offset
+	last.groups[group].offsets[i] = offset
 }
 
 // insert takes the first free slot of a group.
-func (t *idTable) insert(hash uint64, group int) int {
-	n := (bits.Len64(t.marks[group]) + 7) / 8
-	t.marks[group] |= markOf(hash) << (8 * n)
-	i := group*idGroup + n
-	t.keys[i] = hash
-	t.used++
+func (p *idPart) insert(hash uint64, group int) (i int) {
+	i = (bits.Len64(p.marks[group]) + 7) / 8
+	p.marks[group] |= markOf(hash) << (8 * i)
+	g := &p.groups[group]
+	g.low[i], g.high[i] = keyOf(hash)
+	p.used++
 	return i
 }
 
-func (t *idTable) grow() {
-	old := *t
-	*t = *idTableOf(2 * len(old.marks))
-	for i, hash := range old.keys {
-		if old.marks[i/idGroup]>>(8*(i%idGroup))&0xff == 0 {
-			continue
-		}
-		_, g, _ := t.find(hash)
-		t.offsets[t.insert(hash, g)] = old.offsets[i]
+// touch reads where the search for a hash begins.
+func (t *idTable) touch(hash uint64) (sum uint64) {
+	for n := range t.parts {
+		marks := t.parts[n].marks
+		sum += marks[home(hash, len(marks))]
 	}
+	return sum
 }
 
 // tableKey keeps 0 free for "no entry".

@@ -1,6 +1,7 @@
 // Package aggregate turns orders into the figures of the map: sliding minutes
 // by country, corrections, peaks, trending products and batches of shipments.
-// It is pure: it opens nothing, starts no goroutine and knows no clock but the
+// It is pure: it opens nothing, starts no goroutine that its caller does not ask
+// for ([Aggregator.Share]) or that outlasts a call, and knows no clock but the
 // times it is given. Package aggregate/runner does the input and output.
 // Start at [New], [Aggregator.Add] and [Aggregator.Flush].
 //
@@ -46,5 +47,6 @@
 // than a few megabytes of panes and minutes allow, see pace.go. Memory for
 // products is bounded by Config.MaxProductBytes and a number of cells a minute.
 //
-// An Aggregator is not safe for concurrent use: one goroutine owns it.
+// An Aggregator is not safe for concurrent use: one goroutine owns it. Two more can
+// take part in adding, see lanes.go; results do not depend on it.
 package aggregate

@@ -12,8 +12,10 @@ import (
 // in one transaction; if it cannot, it must drop the Aggregator and Restore.
 // The error is that of encoding a record, and as final.
 func (a *Aggregator) Flush(now orders.Time) (Output, error) {
+	a.complete()
 	a.marks.tick(now)
 	a.settle(now)
+	a.sketchCorrected()
 	if a.marks.now != noTime {
 		a.closeThrough(secondOf(a.marks.now))
 	}
@@ -63,7 +65,12 @@ func (a *Aggregator) closeThrough(to second) {
 		}
 		a.trackFrom(a.slide.end - a.reach())
 		reach := min(to, a.shoppers.base+second(a.shoppers.span))
-		a.slide.advance(reach, a.panes, a.since, a.closeWindow)
+		a.slide.advance(reach, a.panes, a.since, func(s *slider) {
+			if a.over(s.now) {
+				a.startSketching() // while the table still reaches back so far
+			}
+			a.closeWindow(s)
+		})
 	}
 	a.trackFrom(a.slide.end - a.reach())
 	for _, p := range a.panes.from(from) {
@@ -84,7 +91,9 @@ func (a *Aggregator) closePane(p *pane) {
 	u.pending -= len(p.open.units.list)
 	p.open.units.coalesce(&u.scratch)
 	a.savePane(p)
-	p.sketch = sketchOf(p.open.pairs)
+	if a.panes.sketching {
+		p.sketch, p.sketched = sketchOf(p.open.shoppers.pairs), true
+	}
 	a.panes.recycle(p)
 }
 
@@ -96,6 +105,7 @@ func (a *Aggregator) prune() {
 	earliest := a.marks.now - a.lateness
 	a.closed.dropThrough(secondOf(earliest))
 	a.panes.dropBefore(a.slide.end - a.reach())
+	a.stopSketching()
 	a.history.dropThrough(a.oldestMinute())
 	for _, p := range a.marks.parts {
 		p.seen.forget(earliest)

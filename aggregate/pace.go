@@ -39,7 +39,7 @@ func (q *pane) wireBytes() int {
 	const cellBytes, pairBytes, idBytes = 24, 11, 16
 	n := len(q.cells) * cellBytes
 	if q.open != nil {
-		n += len(q.open.pairs)*pairBytes + len(q.open.ids)*idBytes + q.open.units.wire
+		n += len(q.open.shoppers.pairs)*pairBytes + len(q.open.ids)*idBytes + q.open.units.wire
 	}
 	return n
 }

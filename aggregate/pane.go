@@ -5,18 +5,14 @@ import "slices"
 // cell is one scope's share of a pane.
 type cell struct{ sums }
 
-// steps are how a scope's distinct shoppers change from one window to the next
-// when a pane enters (window end start+1) and when it leaves (start+61). See
-// shoppers.go. They are no part of the cell, because an order changes them in
-// some pane of the last minute, and so they all stay in the processor's cache.
-type steps struct{ enter, leave int32 }
-
 // pane holds one second of accepted orders.
 type pane struct {
 	start  second
+	minute second   // that holds it
 	cells  []cell   // by scopeID, as long as needed
-	steps  []steps  // likewise
-	sketch []uint32 // for windows of too many shoppers, see sketch.go
+	sketch []uint32 // for windows of too many shoppers, see sketching.go
+	// sketched: the pane is closed and sketch has all its shoppers.
+	sketched bool
 	// saturated: every window that holds the pane has too many shoppers, so that
 	// they are not tracked any more.
 	saturated bool
@@ -24,12 +20,24 @@ type pane struct {
 	open      *openPane
 }
 
-// openPane is what a pane keeps until it is closed and in the checkpoint.
+// openPane is what a pane keeps until it is closed and in the checkpoint. What the
+// lanes write is by itself, so that they do not wait for each other's cache lines.
 type openPane struct {
-	pairs  []pair // shoppers by country, for the checkpoint and the sketch
-	ids    []seenID
-	units  paneUnits
-	lowest []int64 // by partition: lowest offset of an order in here, -1: none
+	ids      []seenID
+	lowest   []int64 // by partition: lowest offset of an order in here, -1: none
+	shoppers *paneShoppers
+	units    *paneUnits
+}
+
+// paneShoppers are the shoppers of an open pane by country, for the checkpoint and
+// the sketch.
+type paneShoppers struct {
+	pairs []pair
+	_     [64 - 24]byte // a cache line
+}
+
+func newOpenPane() *openPane {
+	return &openPane{shoppers: &paneShoppers{}, units: &paneUnits{}}
 }
 
 // at returns the cell of a scope.
@@ -38,14 +46,6 @@ func (q *pane) at(id scopeID) *cell {
 		q.cells = append(q.cells, make([]cell, int(id)+1-len(q.cells))...)
 	}
 	return &q.cells[id]
-}
-
-// stepsOf returns the steps of a scope.
-func (q *pane) stepsOf(id scopeID) *steps {
-	if int(id) >= len(q.steps) {
-		q.steps = append(q.steps, make([]steps, int(id)+1-len(q.steps))...)
-	}
-	return &q.steps[id]
 }
 
 func (o *openPane) noteOffset(partition int32, offset int64) {
@@ -67,6 +67,9 @@ type panes struct {
 	// arrive nearly in order, and a map would be asked several times for each.
 	near  [nearPanes]*pane
 	spare []*openPane // of closed panes, for reuse
+	steps *stepRing
+	// sketching: all panes that are closed have a sketch.
+	sketching bool
 }
 
 // Bounds of what is kept for reuse: a few panes, none of a size that is seldom.
@@ -78,7 +81,8 @@ const (
 // nearPanes exceeds the panes that are in reach with ordinary settings.
 const nearPanes = 256
 
-func newPanes() *panes { return &panes{byStart: map[second]*pane{}} }
+// newPanes returns no panes. Shoppers are tracked over span seconds at a time.
+func newPanes(span int) *panes { return &panes{byStart: map[second]*pane{}, steps: newStepRing(span)} }
 
 // get returns the pane that starts at s, or nil.
 func (p *panes) get(s second) *pane {
@@ -98,9 +102,11 @@ func (p *panes) openAt(s second) *pane {
 	if found := p.get(s); found != nil {
 		return found
 	}
-	fresh := &pane{start: s, open: &openPane{}}
+	fresh := &pane{start: s, minute: s.minute()}
 	if n := len(p.spare); n > 0 {
 		fresh.open, p.spare = p.spare[n-1], p.spare[:n-1]
+	} else {
+		fresh.open = newOpenPane()
 	}
 	p.insert(fresh)
 	return fresh
@@ -112,9 +118,10 @@ func (p *panes) recycle(q *pane) {
 	if q.open = nil; len(p.spare) == maxSparePanes || cap(o.ids) > maxSpareIDs {
 		return
 	}
-	p.spare = append(p.spare, &openPane{
-		pairs: o.pairs[:0], ids: o.ids[:0], units: paneUnits{list: o.units.list[:0]}, lowest: o.lowest[:0],
-	})
+	o.ids, o.lowest = o.ids[:0], o.lowest[:0]
+	o.shoppers.pairs = o.shoppers.pairs[:0]
+	*o.units = paneUnits{list: o.units.list[:0]}
+	p.spare = append(p.spare, o)
 }
 
 // closedAt returns the pane that starts at s and makes a closed one if need be.
@@ -122,7 +129,7 @@ func (p *panes) closedAt(s second) *pane {
 	if found := p.get(s); found != nil {
 		return found
 	}
-	fresh := &pane{start: s}
+	fresh := &pane{start: s, minute: s.minute(), sketched: p.sketching}
 	p.insert(fresh)
 	return fresh
 }

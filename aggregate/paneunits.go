@@ -7,8 +7,9 @@ package aggregate
 type paneUnits struct {
 	minute *unitMinute
 	list   []cellUnits
-	gather int // the length at which list is gathered next
-	wire   int // bytes that list has in the checkpoint, at most
+	gather int           // the length at which list is gathered next
+	wire   int           // bytes that list has in the checkpoint, at most
+	_      [64 - 48]byte // a cache line, see openPane
 }
 
 type cellUnits struct {

@@ -9,11 +9,15 @@ import (
 // Prepared holds orders of one partition as far as they can be worked out
 // without the state of an Aggregator, in the order of their offsets:
 // several goroutines can prepare while one aggregates. It refers to the records
-// it was made from until they have been added.
+// it was made from until they have been added, see [Prepared.Busy].
 type Prepared struct {
 	orders   []prepared
 	lines    []entryLine
 	verdicts []Verdict
+
+	placed []placed // of the orders that were accepted
+	handed int      // of placed: the lanes were told of those before
+	lanes  busy     // that are at work on them
 }
 
 // prepared is one order.
@@ -52,7 +56,13 @@ func (p *Prepared) Offset(i int) int64 { return p.orders[i].offset }
 // the next orders; until then it may refer to records that are gone.
 func (p *Prepared) Reset() {
 	p.orders, p.lines, p.verdicts = p.orders[:0], p.lines[:0], p.verdicts[:0]
+	clear(p.placed) // panes are let go of
+	p.placed, p.handed = p.placed[:0], 0
 }
+
+// Busy reports whether adding the orders still goes on, see [Aggregator.Share].
+// Until it does not, neither p nor what it refers to may be changed.
+func (p *Prepared) Busy() bool { return p.lanes.Load() > 0 }
 
 // Preparer prepares orders. It remembers what it has worked out for places and
 // days of exchange rates, and is for one goroutine; any number of them give the
@@ -143,8 +153,10 @@ func countrySlot(code string) int16 {
 	if len(code) != 2 || code[0]-'A' > 25 || code[1]-'A' > 25 {
 		return noCountry
 	}
-	return int16(code[0]-'A')*26 + int16(code[1]-'A')
+	return slotOf(code[0], code[1])
 }
+
+func slotOf(first, second byte) int16 { return int16(first-'A')*26 + int16(second-'A') }
 
 // rawOf returns an order as Prepare wants it.
 func rawOf(o *orders.Order) *orders.Raw {

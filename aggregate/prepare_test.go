@@ -11,14 +11,17 @@ import (
 )
 
 // TestPreparedTogether compares orders added one by one with the same orders
-// prepared together, by preparers that have seen other orders before: records and
-// checkpoint must be the same bytes.
+// prepared together, by preparers that have seen other orders before and with
+// goroutines that take part in adding: records and checkpoint must be the same bytes.
 func TestPreparedTogether(t *testing.T) {
 	t.Parallel()
 	together := 0
 	for seed := range seeds(t, 100) {
 		s, r := simulate(seed), rand.New(rand.NewPCG(seed, 9))
 		one, many := s.newAggregator(t), s.newAggregator(t)
+		many.lanes.least = 1 + r.IntN(3)
+		stop := many.Share()
+		lent := []*Prepared{}
 		quick, preparer := orders.NewQuick(), NewPreparer(s.cfg)
 		for i := 0; i < len(s.events); {
 			e := s.events[i]
@@ -31,21 +34,26 @@ func TestPreparedTogether(t *testing.T) {
 				i++
 				continue
 			}
-			var p Prepared
+			p := new(Prepared)
+			if len(lent) > 0 && !lent[0].Busy() {
+				p, lent = lent[0], lent[1:]
+				p.Reset()
+			}
 			first := i
 			for ; i < len(s.events) && r.IntN(10) > 0; i++ {
 				next := s.events[i]
 				if next.order == nil || next.input.Partition != e.input.Partition {
 					break
 				}
-				prepareJSON(t, quick, preparer, &p, next)
+				prepareJSON(t, quick, preparer, p, next)
 			}
 			if i == first {
-				prepareJSON(t, quick, preparer, &p, e)
+				prepareJSON(t, quick, preparer, p, e)
 				i++
 			}
 			together = max(together, p.Len())
-			many.AddPrepared(e.input.Partition, &p, e.input.Now)
+			many.AddPrepared(e.input.Partition, p, e.input.Now)
+			lent = append(lent, p)
 			for k, next := range s.events[first:i] {
 				next.input.Now = e.input.Now
 				if v, _ := s.tell(t, one, next); v != p.Verdicts()[k] {
@@ -53,6 +61,7 @@ func TestPreparedTogether(t *testing.T) {
 				}
 			}
 		}
+		stop()
 	}
 	if together < 5 {
 		t.Errorf("at most %d orders were prepared together", together)

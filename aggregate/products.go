@@ -14,9 +14,9 @@ type product struct {
 	name []byte
 }
 
-func productOf(name string) product {
-	return product{hash: xxhash.Sum64String(name), name: []byte(name)}
-}
+func productOf(name string) product { return namedProduct([]byte(name)) }
+
+func namedProduct(name []byte) product { return product{hash: xxhash.Sum64(name), name: name} }
 
 // products numbers products.
 type products struct {

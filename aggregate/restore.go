@@ -109,6 +109,11 @@ func (r *restorer) take(kind string) ([]numbered, error) {
 func (r *restorer) read(prefix string, entry func(tag, *body)) error {
 	bodies := r.parts[prefix]
 	delete(r.parts, prefix)
+	return readParts(prefix, bodies, entry)
+}
+
+// readParts calls entry for every entry of a record whose parts are given.
+func readParts(prefix string, bodies map[int][]byte, entry func(tag, *body)) error {
 	for n := range len(bodies) {
 		b, ok := bodies[n]
 		if !ok {
@@ -200,7 +205,7 @@ func (r *restorer) readPartitions(in *body) {
 
 func (r *restorer) readScope(in *body) {
 	a := r.a
-	id := a.country(countrySlot(in.country()))
+	id := a.country(in.country())
 	a.slide.total[id] = in.sums()
 	atRest := in.byte() == 1
 	state, h := &a.running[id], &a.history.scopes[id]

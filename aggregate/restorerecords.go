@@ -1,7 +1,10 @@
 package aggregate
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"sync"
 )
 
 func (r *restorer) readPanes() error {
@@ -23,34 +26,87 @@ func (r *restorer) readPanes() error {
 		}
 		q := a.panes.closedAt(second(rec.n))
 		q.parts = len(r.parts[rec.prefix])
-		if err := r.read(rec.prefix, func(t tag, in *body) { r.paneEntry(q, t, in) }); err != nil {
+	}
+	// Reading panes is most of what a restart waits for, and what they hold goes into
+	// tables that have nothing to do with each other. Each of the two reads all
+	// entries and takes its own.
+	var tables sync.WaitGroup
+	var shoppersErr, idsErr error
+	tables.Go(func() { shoppersErr = r.eachPane(list, r.paneShoppers, a.saturate) })
+	tables.Go(func() { idsErr = r.eachPane(list, r.paneIDs, func() {}) })
+	tables.Wait()
+	for _, rec := range list {
+		delete(r.parts, rec.prefix)
+	}
+	return cmp.Or(shoppersErr, idsErr)
+}
+
+// eachPane calls entry for every entry of the panes, and done after each pane.
+func (r *restorer) eachPane(list []numbered, entry func(*pane, tag, *body), done func()) error {
+	for _, rec := range list {
+		q := r.a.panes.ordered[r.a.panes.index(second(rec.n))]
+		if err := readParts(rec.prefix, r.parts[rec.prefix], func(t tag, in *body) { entry(q, t, in) }); err != nil {
 			return err
 		}
-		a.saturate()
+		done()
 	}
 	return nil
 }
 
-func (r *restorer) paneEntry(q *pane, t tag, in *body) {
+// known returns the scope of a country that the head has: all that are in panes.
+func (r *restorer) known(in *body) scopeID {
+	slot, id := in.country(), worldID
+	if slot != noCountry {
+		if id = r.a.scopes.byCode[slot]; id == worldID && in.err == nil {
+			in.err = errors.New("a country that the head does not have")
+		}
+	}
+	return id
+}
+
+// paneShoppers takes the sums and shoppers of a pane.
+func (r *restorer) paneShoppers(q *pane, t tag, in *body) {
+	switch t {
+	case tagCell:
+		q.at(r.known(in)).sums = in.sums()
+	case tagShopper:
+		p := pair{country: r.known(in), hash: in.hash()}
+		if in.err == nil {
+			r.a.addShopper(q, p)
+		}
+	case tagID:
+		in.partition()
+		in.time()
+		in.hash()
+	case tagUnits:
+		in.country()
+		in.text()
+		in.varint()
+	default:
+		t.unexpected(in)
+	}
+}
+
+// paneIDs takes the ids and units of a pane.
+func (r *restorer) paneIDs(q *pane, t tag, in *body) {
 	a := r.a
 	switch t {
 	case tagCell:
-		q.at(a.country(countrySlot(in.country()))).sums = in.sums()
+		in.country()
+		in.sums()
 	case tagShopper:
-		p := pair{country: a.country(countrySlot(in.country())), hash: in.hash()}
-		if in.err == nil {
-			a.addShopper(q, p)
-		}
+		in.country()
+		in.hash()
 	case tagID:
 		partition, at, hash := in.partition(), q.start.time()+in.time(), in.hash()
-		a.marks.grow(int(partition) + 1)
 		if in.err == nil {
+			a.marks.grow(int(partition) + 1)
 			a.marks.parts[partition].seen.add(hash, at)
 		}
 	case tagUnits:
-		country, product, n := a.country(countrySlot(in.country())), in.string(), in.varint()
+		country, product, n := r.known(in), in.text(), in.varint()
 		if in.err == nil && q.start >= a.changes.sealed {
-			a.trend.units.put(q.start.minute(), productOf(product), country, n)
+			a.trend.units.put(q.start.minute(), namedProduct(product), country, n)
 		}
 	default:
 		t.unexpected(in)
@@ -85,12 +141,13 @@ func (r *restorer) lateEntry(t tag, in *body) {
 		}
 		a.slide.end = min(a.slide.end, e.start)
 		a.marks.grow(int(e.partition) + 1)
-		a.fill(a.panes.closedAt(e.start), &e)
+		a.fill(&e)
+		a.marks.parts[e.partition].seen.add(e.id, e.at)
 		for _, line := range e.lines {
 			a.trend.units.put(e.start.minute(), line.product, e.country, line.units)
 		}
 	case tagRevision:
-		id := a.country(countrySlot(in.country()))
+		id := a.country(in.country())
 		r.revisions = append(r.revisions, revision{scope: id, end: in.second(), revision: int32(in.varint())})
 	default:
 		t.unexpected(in)
@@ -99,7 +156,7 @@ func (r *restorer) lateEntry(t tag, in *body) {
 
 // correction reads what appendCorrection wrote.
 func (r *restorer) correction(in *body) entry {
-	e := entry{country: r.a.country(countrySlot(in.country())), partition: in.partition(), at: in.time(), id: in.hash(), shopper: in.hash()}
+	e := entry{country: r.a.country(in.country()), partition: in.partition(), at: in.time(), id: in.hash(), shopper: in.hash()}
 	e.start = secondOf(e.at)
 	e.sums = in.sums()
 	n := in.varint()
@@ -135,14 +192,14 @@ func (r *restorer) minuteEntry(start second, t tag, in *body) {
 	a := r.a
 	switch t {
 	case tagMinute:
-		id, f := a.country(countrySlot(in.country())), figures{sums: in.sums(), shoppers: in.varint()}
+		id, f := a.country(in.country()), figures{sums: in.sums(), shoppers: in.varint()}
 		if in.err == nil {
 			a.history.set(start+60, id, f)
 		}
 	case tagUnits:
-		id, product, n := a.country(countrySlot(in.country())), in.string(), in.varint()
+		id, product, n := a.country(in.country()), in.text(), in.varint()
 		if in.err == nil {
-			a.trend.units.restore(start, a.trend.units.intern(productOf(product)), id, n)
+			a.trend.units.restore(start, a.trend.units.intern(namedProduct(product)), id, n)
 		}
 	default:
 		t.unexpected(in)

@@ -29,16 +29,16 @@ const noProduct = ^productID(0)
 
 // ship takes an accepted order into the next shipments. first is the number of
 // its first product, if it has one.
-func (a *Aggregator) ship(e *entry, o *prepared, first productID) {
-	a.arcs.add(o.cells, e.country)
-	a.batches[worldID].add(e, o, first)
-	if e.country != worldID {
-		a.batches[e.country].add(e, o, first)
+func (a *Aggregator) ship(o *prepared, country scopeID, lines []entryLine, first productID) {
+	a.arcs.add(o.cells, country)
+	a.batches[worldID].add(o, lines, first)
+	if country != worldID {
+		a.batches[country].add(o, lines, first)
 	}
 }
 
 // add notes an order. Of equal times the one that came last is the newer.
-func (b *batch) add(e *entry, o *prepared, first productID) {
+func (b *batch) add(o *prepared, lines []entryLine, first productID) {
 	if b.of == 0 {
 		b.at = o.at
 	}
@@ -58,8 +58,8 @@ func (b *batch) add(e *entry, o *prepared, first productID) {
 	l.at, l.amount, l.from, l.to, l.product, l.currency = o.at, o.amount, o.from, o.to, first, o.currency
 	if first == noProduct {
 		l.name = ""
-		if len(e.lines) > 0 {
-			l.name = string(e.lines[0].name)
+		if len(lines) > 0 {
+			l.name = string(lines[0].name)
 		}
 	}
 	b.latests++

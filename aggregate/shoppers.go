@@ -46,6 +46,7 @@ type shopperTable struct {
 	saturatedFrom second
 	used          int      // entries, forgotten ones included
 	all           []uint64 // scratch: the bits of a shopper in all countries
+	touched       uint64   // see look
 }
 
 // An entry's country stands in the low bits of its first word.
@@ -103,12 +104,14 @@ func home(key uint64, slots int) int {
 
 // add notes that pane s saw a shopper in a country.
 func (t *shopperTable) add(hash uint64, country scopeID, s second) sighting {
-	if (t.used+1)*4 > t.entries()*3 {
-		t.rebuild()
-	}
+	t.room(1)
+	return t.addFrom(home(tableKey(hash), len(t.keys)), hash, country, s)
+}
+
+// addFrom is add where there is room and the search can begin at slot i.
+func (t *shopperTable) addFrom(i int, hash uint64, country scopeID, s second) sighting {
 	key := tableKey(hash)
 	own, others := -1, 0
-	i := home(key, len(t.keys))
 	for ; t.keys[i] != 0; i = t.after(i) {
 		if t.keys[i] != key {
 			continue

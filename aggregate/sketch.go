@@ -116,13 +116,13 @@ func (s *sketches) estimates(p *panes, end second, scopes int) []int64 {
 			s.note(e)
 		}
 		if q.open != nil {
-			for _, pair := range q.open.pairs {
+			for _, pair := range q.open.shoppers.pairs {
 				s.note(sketchEntry(pair))
 			}
 		}
 	}
 	result := make([]int64, scopes)
-	for id, row := range s.rows {
+	for id, row := range s.rows[:min(scopes, len(s.rows))] { // rows of later scopes are left from other windows
 		if row != nil {
 			result[id] = int64(math.Round(estimateDistinct(row)))
 		}

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"testing"
 
 	"github.com/cespare/xxhash/v2"
+	"github.com/google/go-cmp/cmp"
 
 	"livemap/orders"
 )
@@ -168,5 +170,35 @@ func checkShoppers(t *testing.T, w *written, seen map[orders.Time]map[int]bool, 
 	}
 	if exact < 200 || estimated < 200 {
 		t.Errorf("%d windows were exact, %d estimated", exact, estimated)
+	}
+}
+
+// TestSketchesOnDemand compares sketches that are made when the first is needed with
+// sketches of every pane from the beginning: records and checkpoint must be the same
+// bytes.
+func TestSketchesOnDemand(t *testing.T) {
+	t.Parallel()
+	started, stopped := 0, 0
+	for seed := range seeds(t, 40) {
+		s := simulate(seed)
+		s.cfg.MaxShopperPairs = 1 + int(seed%20)
+		always, onDemand := s.newAggregator(t), s.newAggregator(t)
+		always.panes.sketching, always.lastOver = true, -noSecond
+		for i, e := range s.events {
+			before := onDemand.panes.sketching
+			_, want := s.tell(t, always, e)
+			_, got := s.tell(t, onDemand, e)
+			if !reflect.DeepEqual(want, got) {
+				t.Fatalf("seed %d, event %d (-always +on demand):\n%s", seed, i, cmp.Diff(want, got))
+			}
+			if now := onDemand.panes.sketching; now && !before {
+				started++
+			} else if before && !now {
+				stopped++
+			}
+		}
+	}
+	if started < 10 || stopped < 2 {
+		t.Errorf("sketches were begun %d times and dropped %d times", started, stopped)
 	}
 }

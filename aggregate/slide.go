@@ -39,9 +39,9 @@ func (s *slider) step(p *panes, since second) {
 				s.total[id].add(c.sums)
 			}
 		}
-		for id, by := range in.steps {
-			s.now[id].shoppers += int64(by.enter)
-		}
+	}
+	for id, by := range p.steps.at(s.end) {
+		s.now[id].shoppers += int64(by.enter)
 	}
 	s.end++
 	if out := p.get(s.end - 1 - windowSeconds); out != nil {
@@ -49,9 +49,9 @@ func (s *slider) step(p *panes, since second) {
 			c := &out.cells[id]
 			s.now[id].sums.sub(c.sums)
 		}
-		for id, by := range out.steps {
-			s.now[id].shoppers += int64(by.leave)
-		}
+	}
+	for id, by := range p.steps.at(s.end - 1 - windowSeconds) {
+		s.now[id].shoppers += int64(by.leave)
 	}
 }
 

@@ -3,11 +3,13 @@ package aggregate
 // addShopper notes a shopper in a pane, now or, if the pane lies beyond what the
 // shopper table covers, when the table gets there.
 func (a *Aggregator) addShopper(q *pane, p pair) {
-	if !a.shoppers.covers(q.start) || q.saturated {
-		q.notePair(p)
-		return
-	}
-	if a.track(q, p) {
+	a.shoppers.room(1)
+	a.addShopperFrom(home(tableKey(p.hash), len(a.shoppers.keys)), q, p)
+}
+
+// addShopperFrom does so where the table has room and its search can begin at slot.
+func (a *Aggregator) addShopperFrom(slot int, q *pane, p pair) {
+	if !a.shoppers.covers(q.start) || q.saturated || a.gain(a.shoppers.addFrom(slot, p.hash, p.country, q.start), q, p) {
 		q.notePair(p)
 	}
 }
@@ -15,7 +17,11 @@ func (a *Aggregator) addShopper(q *pane, p pair) {
 // track takes a pair into the shopper table and into the windows that gain. It
 // reports whether the pair is new to the pane.
 func (a *Aggregator) track(q *pane, p pair) bool {
-	seen := a.shoppers.add(p.hash, p.country, q.start)
+	return a.gain(a.shoppers.add(p.hash, p.country, q.start), q, p)
+}
+
+// gain takes what the shopper table said of a pair into the windows that gain.
+func (a *Aggregator) gain(seen sighting, q *pane, p pair) bool {
 	if !seen.freshCountry {
 		return false // nor is it new to the world
 	}
@@ -32,8 +38,9 @@ func (a *Aggregator) track(q *pane, p pair) bool {
 // adds it to the sketch of a closed one.
 func (q *pane) notePair(p pair) {
 	if q.open != nil {
-		q.open.pairs = append(q.open.pairs, p)
-	} else {
+		s := q.open.shoppers
+		s.pairs = append(s.pairs, p)
+	} else if q.sketched {
 		q.sketch = append(q.sketch, sketchEntry(p))
 	}
 }
@@ -43,6 +50,7 @@ func (q *pane) notePair(p pair) {
 // orders can be.
 func (a *Aggregator) coverStart(s second) {
 	if a.shoppers.base == noSecond || s < a.shoppers.base {
+		a.catchUp()
 		a.trackAgain(s - windowSeconds)
 	}
 }
@@ -62,9 +70,7 @@ func (a *Aggregator) trackFrom(base second) {
 // trackAgain builds the shopper table anew from the open panes.
 func (a *Aggregator) trackAgain(base second) {
 	a.shoppers.reset(base)
-	for _, q := range a.panes.ordered {
-		clear(q.steps)
-	}
+	a.panes.steps.reset()
 	a.trackPanes(base)
 }
 
@@ -78,13 +84,13 @@ func (a *Aggregator) trackPanes(from second) {
 		if q.open == nil || q.saturated {
 			continue
 		}
-		kept := q.open.pairs[:0]
-		for _, p := range q.open.pairs {
+		kept := q.open.shoppers.pairs[:0]
+		for _, p := range q.open.shoppers.pairs {
 			if a.track(q, p) {
 				kept = append(kept, p)
 			}
 		}
-		q.open.pairs = kept
+		q.open.shoppers.pairs = kept
 	}
 }
 
@@ -97,12 +103,16 @@ func pairsOf(now []figures) int {
 	return int(n)
 }
 
+// over reports whether a window holds more pairs than are counted exactly.
+func (a *Aggregator) over(now []figures) bool { return pairsOf(now) > a.cfg.MaxShopperPairs }
+
 // estimatedSlider returns s if its shoppers are counted exactly, otherwise a
 // copy with estimates.
 func (a *Aggregator) estimatedSlider(s *slider) *slider {
-	if pairsOf(s.now) <= a.cfg.MaxShopperPairs {
+	if !a.over(s.now) {
 		return s
 	}
+	a.startSketching()
 	estimated := &slider{}
 	estimated.copyFrom(s)
 	for id, n := range a.sketches.estimates(a.panes, s.end, len(s.now)) {
@@ -133,6 +143,7 @@ func (a *Aggregator) estimates(w *closedWindow) []int64 {
 			w.cells[i].dirty = true
 		}
 	}
+	a.startSketching()
 	return a.sketches.estimates(a.panes, w.end, len(w.cells))
 }
 
@@ -152,7 +163,7 @@ func (a *Aggregator) saturate() {
 	a.ahead.copyFrom(&a.slide)
 	limit := a.shoppers.base + second(a.shoppers.span) + windowSeconds
 	a.ahead.advance(limit, a.panes, a.since, func(s *slider) {
-		over[s.end] = pairsOf(s.now) > a.cfg.MaxShopperPairs
+		over[s.end] = a.over(s.now)
 	})
 	written := secondOf(a.marks.now - a.lateness) // windows up to here stay as they are
 	t := a.shoppers
@@ -165,7 +176,10 @@ func (a *Aggregator) saturate() {
 		for end <= q.start+windowSeconds && over[end] {
 			end++
 		}
-		q.saturated = q.saturated || end > q.start+windowSeconds
+		if end > q.start+windowSeconds && !q.saturated {
+			a.startSketching() // the table forgets the pane
+			q.saturated = true
+		}
 		t.saturated[q.start-t.base] = q.saturated
 	}
 }

@@ -24,10 +24,13 @@ func newUnitCells() *unitCells { return &unitCells{slots: make([]uint32, firstCe
 
 func (c *unitCells) len() int { return len(c.list) }
 
+// home is the slot where the search for a key begins.
+func (c *unitCells) home(key unitKey) int { return int(spread(uint64(key))) & (len(c.slots) - 1) }
+
 // slot returns the slot of a key, or the free one where it belongs.
 func (c *unitCells) slot(key unitKey) int {
 	mask := len(c.slots) - 1
-	i := int(spread(uint64(key))) & mask
+	i := c.home(key)
 	for c.slots[i] != 0 && c.list[c.slots[i]-1].key != key {
 		i = (i + 1) & mask
 	}
@@ -78,21 +81,18 @@ func (c *unitCells) insert(key unitKey, wire int) (cell uint32) {
 	return cell
 }
 
-// again counts units of a product that has cells already, in a scope and in the
-// world. It does nothing and reports false if it is not so.
-func (c *unitCells) again(key unitKey, n int64) (cell uint32, ok bool) {
-	if cell, ok = c.find(key); !ok {
-		return 0, false
-	}
+// again counts units in a cell and in the world's. It does nothing and reports
+// false if that is not known.
+func (c *unitCells) again(cell uint32, country scopeID, n int64) bool {
 	at := &c.list[cell]
-	if key.scope() != worldID {
+	if country != worldID {
 		if at.world == cell {
-			return 0, false
+			return false
 		}
 		c.list[at.world].n += n
 	}
 	at.n += n
-	return cell, true
+	return true
 }
 
 // each calls visit for every key.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"unsafe"
 )
 
 // TestPaneUnits notes units of products that are sold again and again, many more
@@ -65,12 +66,13 @@ func TestUnitCellsKnowTheWorld(t *testing.T) {
 	t.Parallel()
 	c, own, world := newUnitCells(), unitKeyOf(7, 3), unitKeyOf(7, worldID)
 	c.add(own, 1, 10)
-	if _, ok := c.again(own, 1); ok {
+	cell, _ := c.find(own)
+	if c.again(cell, 3, 1) {
 		t.Error("counted in a world that is not there")
 	}
 	c.add(world, 1, 10)
 	c.add(own, 1, 10)
-	if _, ok := c.again(own, 5); !ok {
+	if !c.again(cell, 3, 5) {
 		t.Error("the world is not found")
 	}
 	a, _ := c.get(own)
@@ -81,23 +83,34 @@ func TestUnitCellsKnowTheWorld(t *testing.T) {
 }
 
 // TestIDTableModel holds the table against a map, with hashes that share groups
-// and marks.
+// and marks, and from tables that are too small by much and by little.
 func TestIDTableModel(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(2, 2))
-	table, want := newIDTable(0), map[uint64]uint16{}
-	hash := func() uint64 { return r.Uint64()>>56<<56 | r.Uint64N(40) }
-	for range 30_000 {
-		h, offset := hash(), uint16(r.Uint32())
-		table.put(h, offset)
-		want[h] = offset
-		other := hash()
-		got, ok := table.get(other)
-		if w, known := want[other]; ok != known || got != w {
-			t.Fatalf("%x: %d %t, want %d %t", other, got, ok, w, known)
-		}
+	hash := func() uint64 { // the highest bits follow from the others, as only those are compared
+		low := r.Uint64N(4) | r.Uint64N(10_000)<<30
+		return low | low*0x9e3779b97f4a7c15>>58<<57
 	}
-	if table.used != len(want) {
-		t.Errorf("%d ids, want %d", table.used, len(want))
+	for _, expected := range []int{0, 30_000, 100_000} {
+		table, want := newIDTable(expected), map[uint64]uint16{}
+		for i := range 60_000 {
+			h, offset := hash(), uint16(i/6)
+			table.put(h, offset)
+			want[h] = offset
+			other := hash()
+			got, ok := table.get(other)
+			if w, known := want[other]; ok != known || got != w {
+				t.Fatalf("%x: %d %t, want %d %t", other, got, ok, w, known)
+			}
+		}
+		if table.used != len(want) {
+			t.Errorf("%d ids, want %d", table.used, len(want))
+		}
+		if expected > len(want) && len(table.parts) > 1 || expected == 0 && (len(table.parts) < 3 || len(table.parts) > 6) {
+			t.Errorf("%d parts for %d ids, of which %d were expected", len(table.parts), len(want), expected)
+		}
+		if n := unsafe.Sizeof(idGroup{}); n != 64 {
+			t.Errorf("a group has %d bytes, want a cache line", n)
+		}
 	}
 }

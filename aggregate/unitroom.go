@@ -40,12 +40,6 @@ func (u *units) add(at second, o product, country scopeID, n int64) (place unitP
 	}
 	i, found := u.index(minute)
 	id, known := u.find(o.hash)
-	if found && known && minute >= u.closed && u.bytes()+slotBytes <= u.limit {
-		// The minute has the product already, as it nearly always does.
-		if cell, ok := u.buckets[i].units.again(unitKeyOf(id, country), n); ok {
-			return unitPlace{u.buckets[i], cell}, true
-		}
-	}
 	cells, need := u.fresh(minute, id, known, len(o.name), country)
 	full := found && cells > 0 && u.buckets[i].units.len()+cells > maxMinuteCells
 	limit := u.limit
@@ -57,6 +51,13 @@ func (u *units) add(at second, o product, country scopeID, n int64) (place unitP
 		return place, false
 	}
 	return u.placeOf(minute, u.put(minute, o, country, n), country), true
+}
+
+// again is add for a product that has cells already, as it nearly always does, in a
+// minute that is not in hour yet. It does nothing and reports false if there is more
+// to it.
+func (u *units) again(at unitPlace, country scopeID, n int64) bool {
+	return u.bytes()+slotBytes <= u.limit && at.minute.units.again(at.cell, country, n)
 }
 
 // placeOf returns where a product is counted, which it is.

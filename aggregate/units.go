@@ -44,6 +44,10 @@ type units struct {
 	pending  int // entries held by open panes
 	scratch  []int64
 	leftOut  int64 // units beyond the limits
+
+	known   []unitPlace // see look
+	ids     []unitKey   // likewise
+	touched uint64      // likewise
 }
 
 const hourSpan = second(3600)

@@ -133,22 +133,22 @@ func (a *Aggregator) cellOf(w *closedWindow, id scopeID) *windowCell {
 }
 
 // gainShopper writes down that the windows in g hold one more shopper of a
-// scope: as steps at the panes for windows that are still to come, directly in
+// scope: as steps of the panes for windows that are still to come, directly in
 // those that are closed.
 func (a *Aggregator) gainShopper(id scopeID, start second, g gain) {
 	if g.from > g.to {
 		return
 	}
-	enters := a.panes.get(start)
+	r := a.panes.steps
 	if g.prev != noSecond && g.prev+windowSeconds >= start {
-		a.panes.get(g.prev).stepsOf(id).leave++
+		r.of(g.prev, id).leave++
 	} else {
-		enters.stepsOf(id).enter++
+		r.of(start, id).enter++
 	}
 	if g.next != noSecond && g.next <= start+windowSeconds {
-		a.panes.get(g.next).stepsOf(id).enter--
+		r.of(g.next, id).enter--
 	} else {
-		enters.stepsOf(id).leave--
+		r.of(start, id).leave--
 	}
 	for end := g.from; end <= min(g.to, a.slide.end); end++ {
 		a.cellOf(a.closedWindow(end), id).shoppers++

@@ -180,26 +180,30 @@ func (r *body) hash() uint64 {
 	return 0
 }
 
-func (r *body) string() string {
+func (r *body) string() string { return string(r.text()) }
+
+// text is string without a copy.
+func (r *body) text() []byte {
 	n, size := binary.Uvarint(r.b)
 	if size <= 0 || n > uint64(len(r.b)) {
 		r.fail()
-		return ""
+		return nil
 	}
 	r.b = r.b[size:]
-	return string(r.bytes(int64(n)))
+	return r.bytes(int64(n))
 }
 
-func (r *body) country() string {
+// country reads a country and returns its slot.
+func (r *body) country() int16 {
 	b := r.bytes(2)
 	if b == nil || b[0] == 0 && b[1] == 0 {
-		return ""
+		return noCountry
 	}
 	if b[0] < 'A' || b[0] > 'Z' || b[1] < 'A' || b[1] > 'Z' {
 		r.err = fmt.Errorf("%q is not a country", b)
-		return ""
+		return noCountry
 	}
-	return string(b)
+	return slotOf(b[0], b[1])
 }
 
 func (r *body) sums() sums {

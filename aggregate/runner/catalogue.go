@@ -19,11 +19,11 @@ import (
 type catalogue struct {
 	// Immutable.
 	address string // empty: none
-	shelf   shelf
 	log     *slog.Logger
 	metrics *Metrics
 
-	// Owned by the goroutine of load and watch.
+	// Owned by the goroutine of open and watch.
+	shelf   shelf
 	version string    // of the files in force
 	refused string    // of files that could not be used, or why they could not be listed
 	retryAt time.Time // not before, while they stay as they are
@@ -39,25 +39,23 @@ const retryRefused = time.Minute
 // at the start. Later changes that cannot be read leave the one in force.
 var ErrClassification = errors.New("classification cannot be used")
 
-// openCatalogue returns the catalogue of the files at address, read for the first
-// time: that must succeed, for a wrong path is an error of configuration.
-func openCatalogue(ctx context.Context, address string, log *slog.Logger, m *Metrics) (*catalogue, error) {
-	c := &catalogue{address: address, log: log, metrics: m}
-	if address == "" {
-		return c, nil
+// open reads the files at the address for the first time: that must succeed, for a
+// wrong path is an error of configuration.
+func (c *catalogue) open(ctx context.Context) (err error) {
+	if c.address == "" {
+		return nil
 	}
-	var err error
-	if c.shelf, err = openShelf(ctx, address); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrClassification, err)
+	if c.shelf, err = openShelf(ctx, c.address); err != nil {
+		return fmt.Errorf("%w: %w", ErrClassification, err)
 	}
 	names, version, err := c.shelf.look(ctx)
 	if err == nil {
 		err = c.take(ctx, names, version)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrClassification, address, err)
+		return fmt.Errorf("%w: %s: %w", ErrClassification, c.address, err)
 	}
-	return c, nil
+	return nil
 }
 
 // current returns the classification in force, nil if there is none. It can be

@@ -172,7 +172,8 @@ func refreshed(t *testing.T, p place) {
 	p.put("notes.txt", []byte("not a classification"))
 	var said bytes.Buffer
 	m := NewMetrics()
-	c, err := openCatalogue(t.Context(), p.address, slog.New(slog.NewTextHandler(&said, nil)), m)
+	c := &catalogue{address: p.address, log: slog.New(slog.NewTextHandler(&said, nil)), metrics: m}
+	err := c.open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +240,8 @@ func titles(c *catalogue) string {
 func TestClassificationMustBeThereAtTheStart(t *testing.T) {
 	for _, where := range []func(*testing.T) place{onDisk, onS3, onGCS} {
 		p := where(t)
-		if _, err := openCatalogue(context.Background(), p.address, slog.New(slog.DiscardHandler), NewMetrics()); !errors.Is(err, ErrClassification) {
+		c := &catalogue{address: p.address, log: slog.New(slog.DiscardHandler), metrics: NewMetrics()}
+		if err := c.open(context.Background()); !errors.Is(err, ErrClassification) {
 			t.Errorf("%s: %v, want %v", p.address, err, ErrClassification)
 		}
 	}

@@ -54,7 +54,7 @@ type preparers struct {
 
 // startPreparers starts n of them.
 func startPreparers(n int, cfg aggregate.Config) *preparers {
-	p := &preparers{jobs: make(chan *fetched)}
+	p := &preparers{jobs: make(chan *fetched, maxJobs)}
 	for range n {
 		p.workers.Add(1)
 		go func() {
@@ -68,8 +68,12 @@ func startPreparers(n int, cfg aggregate.Config) *preparers {
 	return p
 }
 
-// do hands over records of a partition. It waits until one of the preparers is
-// free, which they all are after a bounded time.
+// maxJobs is how much of what was fetched waits for a preparer at most: an answer of
+// as many partitions. Who hands over more waits.
+const maxJobs = 256
+
+// do hands over records of a partition. It waits while there are maxJobs others, as
+// there are for a bounded time.
 func (p *preparers) do(records *kafka.Packed) *fetched {
 	f := &fetched{records: records, ready: make(chan struct{})}
 	p.jobs <- f

@@ -8,6 +8,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -35,6 +36,10 @@ const (
 	retryFirst   = 200 * time.Millisecond // wait before a session is begun again, doubling
 	retryMost    = 2 * time.Second        // shorter than standbyAfter: a leader is back before a standby gives it up
 )
+
+// fetchBytes bounds an answer of a broker, compressed. There are up to three of them
+// at a time, and each takes five times as much once it is decompressed and prepared.
+const fetchBytes = 4 << 20
 
 // transactionalID is what fences a second writer of the same cluster.
 const transactionalID = "livemap-aggregate"
@@ -150,22 +155,28 @@ type runner struct {
 }
 
 func (r *runner) run(ctx context.Context) error {
-	products, err := openCatalogue(ctx, r.cfg.Classification, r.log, r.metrics)
-	if err != nil {
-		return err
-	}
-	if err := kafka.WaitReady(ctx, r.cfg.Kafka); err != nil {
-		return err
-	}
-	if err := kafka.EnsureTopics(ctx, r.cfg.Kafka, Topics(r.cfg.OrderPartitions)...); err != nil {
-		return err
-	}
+	// The classification is read beside the checkpoint: each takes a second or more
+	// where there is much of it, and who restarts is waited for.
 	watching, stop := context.WithCancel(ctx)
 	var watch sync.WaitGroup
 	defer watch.Wait()
 	defer stop()
-	watch.Go(func() { products.watch(watching) })
-	if r.ready, err = r.prepare(ctx); err != nil {
+	loading, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	products, opened := &catalogue{address: r.cfg.Classification, log: r.log, metrics: r.metrics}, make(chan error, 1)
+	watch.Go(func() {
+		err := products.open(watching)
+		if opened <- err; err != nil {
+			giveUp()
+			return
+		}
+		products.watch(watching)
+	})
+	err := r.load(loading)
+	if err == nil || loading.Err() != nil {
+		err = cmp.Or(<-opened, err)
+	}
+	if err != nil {
 		return err
 	}
 	wait := retryFirst
@@ -194,6 +205,18 @@ func (r *runner) run(ctx context.Context) error {
 		}
 		wait = min(2*wait, retryMost)
 	}
+}
+
+// load waits for the broker and prepares the first session.
+func (r *runner) load(ctx context.Context) (err error) {
+	if err := kafka.WaitReady(ctx, r.cfg.Kafka); err != nil {
+		return err
+	}
+	if err := kafka.EnsureTopics(ctx, r.cfg.Kafka, Topics(r.cfg.OrderPartitions)...); err != nil {
+		return err
+	}
+	r.ready, err = r.prepare(ctx)
+	return err
 }
 
 // prepare loads the checkpoint and returns when this process may write. Whoever

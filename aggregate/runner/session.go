@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"livemap/aggregate"
@@ -23,6 +24,7 @@ type session struct {
 	reader   *kafka.Reader
 	prepare  *preparers
 	backlog  backlog
+	lent     []lent // to the aggregator, oldest first
 
 	committing chan error // of the transaction that is being committed, nil: none
 
@@ -57,6 +59,7 @@ func (r *runner) session(ctx context.Context, products *catalogue) error {
 	defer s.reader.Close()
 	s.prepare = startPreparers(runtime.GOMAXPROCS(0), r.cfg.Aggregate)
 	defer s.prepare.stop()
+	defer s.agg.Share()()
 	for {
 		if err := s.step(ctx); err != nil {
 			return err
@@ -81,7 +84,7 @@ func (s *session) load(ctx context.Context) error {
 		s.backlog.grow(int(p) + 1)
 		s.backlog.parts[p].replayUntil = at.Next
 	}
-	s.reader, err = kafka.NewReader(kafka.ReaderConfig{Config: s.cfg.Kafka, Topic: feed.TopicOrders, Offsets: offsets})
+	s.reader, err = kafka.NewReader(kafka.ReaderConfig{Config: s.cfg.Kafka, Topic: feed.TopicOrders, Offsets: offsets, FetchBytes: fetchBytes})
 	s.log.Info("aggregating", "partitions", len(offsets), "loaded_in", time.Since(began).Round(time.Millisecond))
 	return err
 }
@@ -276,10 +279,7 @@ func (s *session) consume() error {
 			s.reader.Resume(int32(i))
 		}
 		s.add(int32(i), c, of.records, s.clock.now())
-		if last {
-			of.records.Release()
-		}
-		spareChunks.Put(c)
+		s.lend(c, of.records, last)
 		if now.Sub(s.lastFetch) >= fetchEvery {
 			batches, err := s.reader.AtHand()
 			if err != nil {
@@ -290,6 +290,29 @@ func (s *session) consume() error {
 			}
 		}
 	}
+}
+
+// lent is a chunk that the aggregator may still be at work on.
+type lent struct {
+	chunk   *chunk
+	records *kafka.Packed // nil: other chunks are of the same
+}
+
+// lend notes a chunk that was added, and takes back those that are done with: as
+// many as an aggregator works on at once are left.
+func (s *session) lend(c *chunk, records *kafka.Packed, last bool) {
+	l := lent{chunk: c}
+	if last {
+		l.records = records
+	}
+	s.lent = append(s.lent, l)
+	n := 0
+	for n < len(s.lent) && !s.lent[n].chunk.prepared.Busy() {
+		s.lent[n].records.Release()
+		spareChunks.Put(s.lent[n].chunk)
+		n++
+	}
+	s.lent = slices.Delete(s.lent, 0, n)
 }
 
 // add aggregates a chunk of records and keeps those for orders.dead and
