@@ -3,6 +3,7 @@ package aggregate
 import (
 	"math/rand/v2"
 	"reflect"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -80,4 +81,46 @@ func prepareJSON(t *testing.T, quick *orders.Quick, preparer *Preparer, p *Prepa
 		}
 	}
 	preparer.Prepare(p, e.input.Offset, e.input.RecordTime, raw)
+}
+
+// TestManyCorrections compares more corrections than wait at a time, mixed with orders
+// of open panes, with the same orders one by one.
+func TestManyCorrections(t *testing.T) {
+	t.Parallel()
+	one, many := newBenchAggregator(t), newBenchAggregator(t)
+	defer many.Share()()
+	for _, a := range []*Aggregator{one, many} {
+		for partition := range int32(4) {
+			a.Add(Input{Partition: partition, RecordTime: startTime, Now: startTime}, &orders.Order{ID: "first", At: startTime + 50_000, Currency: "USD"})
+		}
+		if _, err := a.Flush(startTime); err != nil {
+			t.Fatal(err)
+		}
+	}
+	preparer, r := NewPreparer(Config{}), rand.New(rand.NewPCG(7, 7))
+	var p Prepared
+	for i := range 2*maxCorrections + 500 {
+		o := randomOrder(r, startTime+orders.Time(40_000+r.IntN(10_000)), strconv.Itoa(i), 3)
+		if o.Currency = "USD"; r.IntN(4) == 0 {
+			o.At += 10_000
+		}
+		in := Input{Offset: int64(1 + i), RecordTime: o.At, Now: startTime}
+		preparer.Prepare(&p, in.Offset, in.RecordTime, rawOf(o))
+		one.Add(in, o)
+	}
+	many.AddPrepared(0, &p, startTime)
+	want, err := one.Flush(startTime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := many.Flush(startTime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := many.Stats().Verdicts; v != one.Stats().Verdicts || v[Corrected] <= maxCorrections {
+		t.Errorf("verdicts %v together, %v one by one", v, one.Stats().Verdicts)
+	}
+	if !reflect.DeepEqual(want, got) {
+		t.Error("the records or the checkpoint differ")
+	}
 }
