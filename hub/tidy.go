@@ -16,7 +16,10 @@ const (
 	tidyGrowth = 32
 	tidyBytes  = 256 << 10
 	// tidyRest is the least time between two runs, and tidyShare how many times
-	// longer than the last one took: the share of a core that tidying may take.
+	// what the collector worked for the last one: the share of a core that tidying
+	// may take. How long it took would not do. On a busy core a run that works for
+	// ten milliseconds is over after a hundred, and then what the next seconds
+	// leave behind would stay for twenty.
 	tidyRest  = 3 * time.Second
 	tidyShare = 200
 	// rushClients is how many clients in a second are a rush: what their requests
@@ -26,8 +29,8 @@ const (
 
 // tidy gives memory back that nothing is kept in any more.
 type tidy struct {
-	heap func() int64 // bytes of the heap that are resident
-	free func()       // collects garbage and gives back what is free
+	heap func() int64                // bytes of the heap that are resident
+	free func() (work time.Duration) // collects garbage and gives back what is free; work is CPU time
 	now  func() time.Time
 
 	least int64     // of heap, since it was given back last
@@ -35,20 +38,36 @@ type tidy struct {
 	came  int       // clients, until the last tick
 }
 
-func newTidy() *tidy {
+func newTidy() *tidy { return &tidy{heap: residentHeap(), free: freeMemory, now: time.Now} }
+
+// residentHeap returns a function that says how much memory the heap occupies,
+// garbage and what is free and not given back included.
+func residentHeap() func() int64 {
 	names := []string{"/memory/classes/heap/objects:bytes", "/memory/classes/heap/unused:bytes", "/memory/classes/heap/free:bytes"}
 	samples := make([]measures.Sample, len(names))
 	for i, name := range names {
 		samples[i].Name = name
 	}
-	heap := func() (bytes int64) {
+	return func() (bytes int64) {
 		measures.Read(samples)
 		for _, s := range samples {
 			bytes += int64(s.Value.Uint64()) // #nosec G115 -- bytes of memory
 		}
 		return bytes
 	}
-	return &tidy{heap: heap, free: debug.FreeOSMemory, now: time.Now}
+}
+
+// freeMemory collects garbage and gives back what is free, and says for how long
+// the collector worked.
+func freeMemory() time.Duration {
+	sample := []measures.Sample{{Name: "/cpu/classes/gc/total:cpu-seconds"}}
+	seconds := func() float64 {
+		measures.Read(sample)
+		return sample[0].Value.Float64()
+	}
+	before := seconds()
+	debug.FreeOSMemory()
+	return time.Duration((seconds() - before) * float64(time.Second))
 }
 
 // tick is called once a second, with how many clients came since the beginning.
@@ -62,8 +81,6 @@ func (t *tidy) tick(now time.Time, came int) {
 	if !few || now.Before(t.after) || bytes-t.least < max(tidyBytes, t.least/tidyGrowth) {
 		return
 	}
-	begun := t.now()
-	t.free()
-	end := t.now()
-	t.least, t.after = t.heap(), end.Add(max(tidyRest, tidyShare*end.Sub(begun)))
+	work := t.free()
+	t.least, t.after = t.heap(), t.now().Add(max(tidyRest, tidyShare*work))
 }

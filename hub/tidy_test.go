@@ -13,25 +13,27 @@ func TestTidy(t *testing.T) {
 	const mib = 1 << 20
 	begin := time.Unix(1_000_000, 0)
 	var at time.Time
-	var heap, live, took int64
+	var heap, live int64
+	var work time.Duration
 	var done []int
 	td := &tidy{
 		heap: func() int64 { return heap },
-		free: func() { heap = live; at = at.Add(time.Duration(took)) },
+		free: func() time.Duration { heap = live; return work },
 		now:  func() time.Time { return at },
 	}
 	came := 0
 	for second, step := range []struct {
-		heap, live, took int64
-		came             int
+		heap, live int64
+		work       time.Duration
+		came       int
 	}{
 		{heap: 20 * mib, live: 20 * mib},
 		{heap: 20*mib + mib/2, live: 20 * mib}, // a thirty-second is more
 		{heap: 22 * mib, live: 20 * mib},       // done
 		{heap: 24 * mib, live: 20 * mib},       // too soon
 		11:                                     {heap: 24 * mib, live: 20 * mib, came: rushClients},
-		12:                                     {heap: 24 * mib, live: 20 * mib, took: int64(100 * time.Millisecond)}, // done, and takes long
-		24:                                     {heap: 30 * mib, live: 20 * mib},                                      // would be its time, had it not
+		12:                                     {heap: 24 * mib, live: 20 * mib, work: 100 * time.Millisecond}, // done, and is much work
+		24:                                     {heap: 30 * mib, live: 20 * mib},                               // would be its time, had it not been
 		33:                                     {heap: 15 * mib, live: 15 * mib},
 		34:                                     {heap: 16 * mib, live: 15 * mib}, // done: more than a thirty-second above the least
 	} {
@@ -39,7 +41,7 @@ func TestTidy(t *testing.T) {
 		if step.heap == 0 {
 			continue
 		}
-		heap, live, took = step.heap, step.live, step.took
+		heap, live, work = step.heap, step.live, step.work
 		came += step.came
 		td.tick(at, came)
 		if heap == live && step.heap != step.live {
@@ -65,7 +67,9 @@ func TestTidyLooksAtTheHeap(t *testing.T) {
 		t.Errorf("64 MiB more are %d", grown)
 	}
 	runtime.KeepAlive(garbage)
-	td.free()
+	if work := td.free(); work <= 0 || work > time.Minute {
+		t.Errorf("it was work for %v", work)
+	}
 	if grown := td.heap() - before; grown > 16<<20 {
 		t.Errorf("%d bytes were not given back", grown)
 	}
