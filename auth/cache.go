@@ -16,29 +16,30 @@ type tokenHash [sha256.Size]byte
 // place the later one is remembered.
 func (t *tokenHash) place() uint64 { return binary.LittleEndian.Uint64(t[:]) }
 
-// entryBytes is about what an entry occupies besides its permit: itself, and its
-// place in a map that is half full.
-const entryBytes = 112
+// entryBytes is about what an entry occupies besides what its permit refers to:
+// itself, and its place in a map that is half full.
+const entryBytes = 128 + 32
 
 // cache remembers the permits of verified tokens: least recently used out first,
 // bounded in bytes. Refusals are not remembered, for anybody can cause them.
 type cache struct {
 	most int // bytes; immutable
 
-	mu    sync.Mutex // guards what follows
-	byKey map[uint64]*cached
-	ends  cached // next: the most recently used; previous: the least
-	bytes int
+	mu         sync.Mutex // guards what follows
+	generation uint64     // of keys and revocations, under which all were verified
+	byKey      map[uint64]*cached
+	ends       cached // next: the most recently used; previous: the least
+	bytes      int
 }
 
-// cached is an entry. Entries are a ring through cache.ends: a pod keeps one for
-// each token of its streams, and a list of the standard library would take half
-// as much again.
+// cached is an entry. A pod keeps one for each token of its streams, and with
+// the permit in it, which streams hold longer than the cache may, it is one
+// object of 128 bytes. Entries are a ring through cache.ends: a list of the
+// standard library would take a third as much again.
 type cached struct {
 	token          tokenHash
-	permit         *Permit
-	generation     uint64
-	previous, next *cached
+	previous, next *cached // nil: not in the cache
+	permit         Permit
 }
 
 func newCache(most int) *cache {
@@ -56,32 +57,35 @@ func (c *cache) get(t tokenHash, generation uint64, now time.Time) *Permit {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.byKey[t.place()]
-	if e == nil || e.token != t {
+	if e == nil || e.token != t || generation != c.generation {
 		return nil
 	}
-	if e.generation != generation || e.permit.Ended(now) {
+	if e.permit.Ended(now) {
 		c.dropLocked(e)
 		return nil
 	}
 	e.unlink()
 	c.frontLocked(e)
-	return e.permit
+	return &e.permit
 }
 
-// put remembers a permit that was verified under this generation. The caller
-// read the generation before it verified: keys that changed meanwhile make the
-// entry worthless, not wrong.
-func (c *cache) put(t tokenHash, generation uint64, p *Permit) {
-	if c.most <= 0 || entryBytes+p.bytes() > c.most {
+// put remembers a permit that was verified under this generation, in an entry
+// that is nobody else's. The caller read the generation before it verified: where
+// keys changed meanwhile, the permit is not remembered.
+func (c *cache) put(e *cached, generation uint64) {
+	if c.most <= 0 || e.size() > c.most {
 		return
 	}
-	e := &cached{token: t, permit: p, generation: generation}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if old := c.byKey[t.place()]; old != nil {
+	if generation < c.generation {
+		return
+	}
+	c.beginLocked(generation)
+	if old := c.byKey[e.token.place()]; old != nil {
 		c.dropLocked(old)
 	}
-	c.byKey[t.place()] = e
+	c.byKey[e.token.place()] = e
 	c.frontLocked(e)
 	c.bytes += e.size()
 	for c.bytes > c.most {
@@ -97,7 +101,12 @@ func (c *cache) frontLocked(e *cached) {
 	e.previous.next, e.next.previous = e, e
 }
 
-func (e *cached) unlink() { e.previous.next, e.next.previous = e.next, e.previous }
+// unlink takes an entry out of the ring. It refers to no other from then on, or
+// a stream that holds its permit would keep those, too.
+func (e *cached) unlink() {
+	e.previous.next, e.next.previous = e.next, e.previous
+	e.previous, e.next = nil, nil
+}
 
 func (c *cache) dropLocked(e *cached) {
 	e.unlink()
@@ -105,14 +114,22 @@ func (c *cache) dropLocked(e *cached) {
 	c.bytes -= e.size()
 }
 
-// clear forgets everything: after a change of keys or revocations nothing in it
+// begin forgets everything: after a change of keys or revocations nothing in it
 // would be used again, and it need not occupy memory until it is pushed out.
-func (c *cache) clear() {
+func (c *cache) begin(generation uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	clear(c.byKey)
-	c.ends.previous, c.ends.next = &c.ends, &c.ends
-	c.bytes = 0
+	c.beginLocked(generation)
+}
+
+func (c *cache) beginLocked(generation uint64) {
+	if generation <= c.generation {
+		return
+	}
+	for c.ends.next != &c.ends {
+		c.ends.next.unlink()
+	}
+	c.generation, c.byKey, c.bytes = generation, map[uint64]*cached{}, 0
 }
 
 // size returns the entries and about how many bytes they occupy.

@@ -13,19 +13,19 @@ func TestCacheTellsTokensOfOnePlaceApart(t *testing.T) {
 	if one.place() != other.place() {
 		t.Fatal("two places")
 	}
-	first, second := &Permit{Subject: "one"}, &Permit{Subject: "other"}
-	c.put(one, 1, first)
+	first, second := &cached{token: one, permit: Permit{Subject: "one"}}, &cached{token: other, permit: Permit{Subject: "other"}}
+	c.put(first, 1)
 	if p := c.get(other, 1, time.Now()); p != nil {
 		t.Fatalf("a token that nobody showed has the permit of %q", p.Subject)
 	}
-	c.put(other, 1, second)
+	c.put(second, 1)
 	if p := c.get(one, 1, time.Now()); p != nil {
 		t.Errorf("the token that was replaced has the permit of %q", p.Subject)
 	}
-	if p := c.get(other, 1, time.Now()); p != second {
+	if p := c.get(other, 1, time.Now()); p != &second.permit {
 		t.Errorf("the later one has %v", p)
 	}
-	if n, bytes := c.size(); n != 1 || bytes != entryBytes+second.bytes() {
+	if n, bytes := c.size(); n != 1 || bytes != second.size() {
 		t.Errorf("%d entries of %d bytes", n, bytes)
 	}
 }

@@ -266,9 +266,10 @@ type expectation struct {
 	leeway           time.Duration
 }
 
-// permit checks the claims of a token whose signature holds, and says what it
-// grants. The error is a [*Refusal].
-func (e *expectation) permit(c *claims, now time.Time) (*Permit, error) {
+// entry checks the claims of a token whose signature holds, and says what it
+// grants, in an entry for the cache that lacks the token and who verified it. The
+// error is a [*Refusal].
+func (e *expectation) entry(c *claims, now time.Time) (*cached, error) {
 	ends := c.expires.Add(e.leeway)
 	if err := e.check(c, now, ends); err != nil {
 		return nil, err
@@ -276,7 +277,7 @@ func (e *expectation) permit(c *claims, now time.Time) (*Permit, error) {
 	if c.grant == nil {
 		return nil, refuse(ProblemGrant, "", nil)
 	}
-	p, room := newPermit(c.grant)
+	entry, room := newEntry(c.grant)
 	topics, err := c.grant.topicForms.of(c.grant.topics, c.subject, nil)
 	if err != nil {
 		return nil, refuse(ProblemClaims, "livemap.topics"+err.Error(), err)
@@ -288,23 +289,24 @@ func (e *expectation) permit(c *claims, now time.Time) (*Permit, error) {
 	if topics.Empty() {
 		return nil, refuse(ProblemGrant, "", nil)
 	}
-	p.Subject, p.ID = c.subject, c.id
-	p.Topics, p.Keys = topics, keys
-	p.Expires, p.issued = ends, c.issued
-	return p, nil
+	entry.permit = Permit{
+		Subject: c.subject, ID: c.id, Topics: topics, Keys: keys,
+		ends: momentOf(ends), issued: momentOf(c.issued),
+	}
+	return entry, nil
 }
 
-// newPermit returns an empty permit, and, where each subject has a few keys of its
+// newEntry returns an empty entry, and, where each subject has a few keys of its
 // own, room for them in one piece with it: a pod makes and keeps many of these.
-func newPermit(g *grant) (*Permit, *shortLists) {
+func newEntry(g *grant) (*cached, *shortLists) {
 	if !g.keyForms.short() {
-		return new(Permit), nil
+		return new(cached), nil
 	}
 	both := new(struct {
-		Permit
+		cached
 		keys shortLists
 	})
-	return &both.Permit, &both.keys
+	return &both.cached, &both.keys
 }
 
 // check compares times, issuer and audience. exp is demanded (a token without an

@@ -192,12 +192,12 @@ func knownGrant(t *testing.T, b []byte, c *claims) {
 	without := *c
 	without.grant = &plain
 	e, now := &expectation{leeway: time.Second}, time.Unix(1e9, 0)
-	p, err := e.permit(c, now)
-	q, errWithout := e.permit(&without, now)
+	p, err := e.entry(c, now)
+	q, errWithout := e.entry(&without, now)
 	if (err == nil) != (errWithout == nil) || err == nil && !reflect.DeepEqual(p, q) || err != nil && err.Error() != errWithout.Error() {
 		t.Fatalf("permits %+v %v, pattern by pattern %+v %v", p, err, q, errWithout)
 	}
-	if err == nil && p.Topics.Empty() {
+	if err == nil && p.permit.Topics.Empty() {
 		t.Fatal("a permit for nothing")
 	}
 }

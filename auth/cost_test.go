@@ -3,6 +3,7 @@ package auth
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -115,4 +116,36 @@ func TestAllocations(t *testing.T) {
 			t.Errorf("%s: bare check %v, unknown token %v, known token %v allocations", a, base, c, w)
 		}
 	}
+}
+
+// What a pod keeps of a token that it has verified, streams or not: an entry with
+// its permit, a place in a map, the subject.
+func TestTokenTakesLittleMemory(t *testing.T) {
+	const most = 200 // bytes
+	tokens := make([]string, 10_000)
+	for i := range tokens {
+		tokens[i] = pairs()[HS256].sign(t, nil, claimsFor(map[string]any{"sub": fmt.Sprintf("user%04d", i), "livemap": map[string]any{"topics": []string{"metrics"}}}))
+	}
+	v := newVerifier(t, pairs()[HS256].config())
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	for _, token := range tokens {
+		if _, err := v.Verify(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	each := (heap() - before) / int64(len(tokens))
+	t.Logf("%d bytes a token", each)
+	if each > most {
+		t.Errorf("%d bytes a token", each)
+	}
+	if entries, bytes := v.cache.size(); entries != len(tokens) || int64(bytes/entries) < each { // what all have in common counts for each
+		t.Errorf("%d entries, said to take %d bytes", entries, bytes)
+	}
+	runtime.KeepAlive(tokens)
 }

@@ -50,7 +50,7 @@ func TestExamplesMintGoodTokens(t *testing.T) {
 			if p.Subject != "alice" || !p.Topic("metrics") || p.Topic("orders") || !p.Key("shop/alice") || p.Key("shop/bob") {
 				t.Errorf("%+v", p)
 			}
-			if left := time.Until(p.Expires); left < 14*time.Minute || left > 16*time.Minute {
+			if left := time.Until(p.Expires()); left < 14*time.Minute || left > 16*time.Minute {
 				t.Errorf("the token lives for %v", left)
 			}
 		})

@@ -506,13 +506,40 @@ func TestCacheIsBounded(t *testing.T) {
 // in after they changed.
 func TestCacheKnowsItsGeneration(t *testing.T) {
 	c := newCache(1 << 20)
-	p := &Permit{Expires: time.Now().Add(time.Hour)}
-	c.put(tokenHash{1}, 1, p)
-	if c.get(tokenHash{1}, 2, time.Now()) != nil {
-		t.Error("taken from another generation")
+	now := time.Now()
+	entry := func(b byte) *cached {
+		return &cached{token: tokenHash{b}, permit: Permit{ends: momentOf(now.Add(time.Hour))}}
 	}
-	if n, _ := c.size(); n != 0 {
-		t.Error("kept")
+	c.put(entry(1), 1)
+	if c.get(tokenHash{1}, 1, now) == nil || c.get(tokenHash{1}, 2, now) != nil {
+		t.Error("not taken from its own generation, or taken from another")
+	}
+	c.put(entry(2), 2) // the keys changed, and the cache was not told yet
+	if n, _ := c.size(); n != 1 || c.get(tokenHash{2}, 2, now) == nil {
+		t.Errorf("of the former generation %d are left", n-1)
+	}
+	c.begin(2)
+	c.put(entry(3), 1) // verified before they changed
+	if n, _ := c.size(); n != 1 || c.get(tokenHash{3}, 1, now) != nil {
+		t.Error("put in after the keys changed")
+	}
+}
+
+// A stream holds its permit when the cache has long forgotten it, and must not
+// hold the permits of others with it.
+func TestForgottenPermitHoldsNoOther(t *testing.T) {
+	c := newCache(3 * entryBytes)
+	entries := make([]*cached, 8)
+	for i := range entries {
+		entries[i] = &cached{token: tokenHash{byte(i)}}
+		c.put(entries[i], 1)
+	}
+	if n, _ := c.size(); n != 3 || entries[4].next != nil || entries[4].previous != nil {
+		t.Errorf("%d are remembered; one that is not refers to others", n)
+	}
+	c.begin(2)
+	if e := entries[7]; e.next != nil || e.previous != nil {
+		t.Error("one of a former generation refers to others")
 	}
 }
 

@@ -138,7 +138,7 @@ func (s *Signer) rehearse(token string, c Claims) error {
 	}
 	e := expectation{issuer: c.Issuer, audience: c.Audience}
 	var r *Refusal
-	if _, err := e.permit(&a.claims, then); errors.As(err, &r) {
+	if _, err := e.entry(&a.claims, then); errors.As(err, &r) {
 		return errors.New(r.Detail)
 	}
 	return nil

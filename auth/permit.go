@@ -7,23 +7,48 @@ import (
 )
 
 // Permit is what somebody may see, and until when. It is immutable once made
-// and may be shared. The zero value permits nothing.
+// and may be shared. The zero value permits nothing. A pod keeps one for each
+// token of its streams, so it is small.
 type Permit struct {
 	// Subject is whom the permit was given to, for limits and logs; empty for
 	// anonymous permits and for tokens without sub.
 	Subject string
 	// Topics and Keys are what may be seen. A record is seen when both match.
 	Topics, Keys Patterns
-	// Expires is the end of the permit, leeway included: nothing is to be sent
-	// from then on. The zero time means never, and only anonymous permits have it.
-	Expires time.Time
 	// ID is the token's jti, empty if it has none.
 	ID string
 
-	anonymous bool
-	key       *fingerprint // of the key that verified the token; nil: anonymous
-	issued    time.Time    // iat, zero if the token has none
+	ends   moment  // leeway included; 0: never
+	issued moment  // iat; 0: the token has none
+	by     *signer // who verified the token; nil: nobody
 }
+
+// moment is a time in microseconds since the epoch; 0 stands for none.
+type moment int64
+
+// momentOf rounds down; the zero time becomes 0.
+func momentOf(t time.Time) moment {
+	if t.IsZero() {
+		return 0
+	}
+	return moment(t.UnixMicro())
+}
+
+func (m moment) time() time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(m)).UTC()
+}
+
+// signer is whom the permits of one key have in common. Immutable.
+type signer struct {
+	verifier *Verifier
+	key      fingerprint
+}
+
+// anonymous stands in the permits of those who show no token.
+var anonymous = &signer{}
 
 // Anonymous returns the permit of those who show no token: all keys of the given
 // topics, for ever. Topics are patterns without {sub}.
@@ -35,11 +60,26 @@ func Anonymous(topics ...string) (*Permit, error) {
 	if p.Empty() {
 		return nil, errors.New("anonymous topics: none given; name them, or \"*\" for all")
 	}
-	return &Permit{Topics: p, Keys: Everything(), anonymous: true}, nil
+	return &Permit{Topics: p, Keys: Everything(), by: anonymous}, nil
 }
 
 // Anonymous says whether the permit was given without a token.
-func (p *Permit) Anonymous() bool { return p.anonymous }
+func (p *Permit) Anonymous() bool { return p.by == anonymous }
+
+// Expires returns the end of the permit, leeway included: nothing is to be sent
+// from then on. The zero time means never, and only anonymous permits have it.
+func (p *Permit) Expires() time.Time { return p.ends.time() }
+
+// Revoked says whether the permit no longer counts although it has not expired:
+// its token or its subject was revoked, or the key that verified it was
+// withdrawn. Anonymous permits are never revoked. It is [Verifier.Revoked] of the
+// one that gave the permit; safe for concurrent use.
+func (p *Permit) Revoked() bool {
+	if p.by == nil || p.by == anonymous {
+		return p.by == nil
+	}
+	return p.by.verifier.Revoked(p)
+}
 
 // Topic says whether the topic may be seen.
 func (p *Permit) Topic(name string) bool { return p.Topics.Match(name) }
@@ -51,12 +91,12 @@ func (p *Permit) Key(key string) bool { return p.Keys.Match(key) }
 func (p *Permit) AllKeys() bool { return p.Keys.All() }
 
 // Ended says whether the permit has expired at now.
-func (p *Permit) Ended(now time.Time) bool { return !p.Expires.IsZero() && !now.Before(p.Expires) }
+func (p *Permit) Ended(now time.Time) bool { return p.ends != 0 && !now.Before(p.ends.time()) }
 
-// bytes is about what the permit occupies: more than its token, when a long
-// subject is put into many patterns.
+// bytes is about what the permit occupies besides its own fields: more than its
+// token, when a long subject is put into many patterns.
 func (p *Permit) bytes() int {
-	return 160 + len(p.Subject) + len(p.ID) + p.Topics.bytes() + p.Keys.bytes()
+	return len(p.Subject) + len(p.ID) + p.Topics.bytes() + p.Keys.bytes()
 }
 
 // Allow checks what a request names: every topic, and every key. It returns the

@@ -67,11 +67,11 @@ func plainVerify(token string, secrets [][]byte, e *expectation, now time.Time) 
 			c.grant.keyForms = &forms{}
 		}
 	}
-	p, err := e.permit(&c, now)
+	entry, err := e.entry(&c, now)
 	if err != nil {
 		return nil
 	}
-	return p
+	return &entry.permit
 }
 
 // FuzzVerify holds Verify, which remembers headers, grants, schedules of secrets
@@ -110,7 +110,7 @@ func FuzzVerify(f *testing.F) {
 				t.Fatalf("%q: a permit by %+v", token, key)
 			}
 			plain := *got
-			if plain.key = nil; !reflect.DeepEqual(&plain, want) {
+			if plain.by = nil; !reflect.DeepEqual(&plain, want) {
 				t.Fatalf("%q: %+v, the plain way %+v", token, got, want)
 			}
 		}
@@ -120,7 +120,7 @@ func FuzzVerify(f *testing.F) {
 // keyOf is the key in force that verified the token of a permit.
 func keyOf(v *Verifier, p *Permit) *key {
 	for _, k := range v.state.Load().keys.keys {
-		if *p.key == k.print {
+		if p.by.key == k.print {
 			return k
 		}
 	}

@@ -179,5 +179,5 @@ func (v *Verifier) useKeys(keys []*key) {
 func (v *Verifier) replaceLocked(st *state) {
 	st.generation++
 	v.state.Store(st)
-	v.cache.clear()
+	v.cache.begin(st.generation)
 }

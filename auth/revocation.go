@@ -75,5 +75,5 @@ func (r *revocations) hit(p *Permit) bool {
 		return true
 	}
 	before, ok := r.subjects[p.Subject]
-	return ok && (before.IsZero() || p.issued.Before(before))
+	return ok && (before.IsZero() || p.issued.time().Before(before))
 }

@@ -28,6 +28,7 @@ type Verifier struct {
 	state      atomic.Pointer[state]
 	lastHeader atomic.Pointer[knownHeader]
 	lastGrant  atomic.Pointer[grant]
+	lastSigner atomic.Pointer[signer]
 
 	mu      sync.Mutex // held to replace state
 	keysRaw []byte     // what the key file held; guarded by mu
@@ -79,11 +80,11 @@ func (v *Verifier) Generation() uint64 { return v.state.Load().generation }
 // its token or its subject was revoked, or the key that verified it was
 // withdrawn. Anonymous permits are never revoked.
 func (v *Verifier) Revoked(p *Permit) bool {
-	if p.anonymous {
+	if p.Anonymous() {
 		return false
 	}
 	st := v.state.Load()
-	return p.key == nil || !st.keys.has(*p.key) || st.revoked.hit(p)
+	return p.by == nil || !st.keys.has(p.by.key) || st.revoked.hit(p)
 }
 
 // room is what verifying a token needs for a while.
@@ -162,31 +163,43 @@ func (v *Verifier) judge(st *state, r *room, token string, text []byte) (p *Perm
 	if !ok {
 		return nil, false, refuse(ProblemClaims, "the claims are not base64url", nil)
 	}
-	if p, err = v.permit(r.part[:n], now); err != nil {
+	e, err := v.entry(r.part[:n], now)
+	if err != nil {
 		return nil, false, err
 	}
-	p.key = &k.print
-	if st.revoked.hit(p) {
+	e.token, e.permit.by = name, v.signedBy(k)
+	if st.revoked.hit(&e.permit) {
 		return nil, false, refuse(ProblemRevoked, "", nil)
 	}
-	v.cache.put(name, st.generation, p)
-	return p, false, nil
+	v.cache.put(e, st.generation)
+	return &e.permit, false, nil
 }
 
-// permit reads claims whose signature holds. An issuer grants most of those whom
+// signedBy returns what the permits of a key have in common, as a rule the same
+// for all.
+func (v *Verifier) signedBy(k *key) *signer {
+	if last := v.lastSigner.Load(); last != nil && last.key == k.print {
+		return last
+	}
+	s := &signer{v, k.print}
+	v.lastSigner.Store(s)
+	return s
+}
+
+// entry reads claims whose signature holds. An issuer grants most of those whom
 // it knows alike: where the claim livemap is that of the token before to the
 // byte, it need not be read again, and permits share what they hold.
-func (v *Verifier) permit(b []byte, now time.Time) (*Permit, error) {
+func (v *Verifier) entry(b []byte, now time.Time) (*cached, error) {
 	known := v.lastGrant.Load()
 	c, err := parseClaims(b, known)
 	if err != nil {
 		return nil, refuse(ProblemClaims, "claims: "+err.Error(), err)
 	}
-	p, err := v.expect.permit(&c, now)
+	e, err := v.expect.entry(&c, now)
 	if err == nil && c.grant != known {
 		v.lastGrant.Store(c.grant)
 	}
-	return p, err
+	return e, err
 }
 
 // knownHeader is the first part of a token whose signature held, as it stands

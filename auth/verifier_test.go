@@ -246,7 +246,7 @@ func TestTimes(t *testing.T) {
 				t.Errorf("exp %d, nbf %d: %v, want %q", tt.exp-now, tt.nbf-now, err, tt.want)
 			}
 			if err == nil && (p.Ended(time.Now()) || !p.Ended(time.Unix(tt.exp+10, 0)) || p.Ended(time.Unix(tt.exp+10, -1))) {
-				t.Errorf("exp %d: ends at %v", tt.exp-now, p.Expires)
+				t.Errorf("exp %d: ends at %v", tt.exp-now, p.Expires())
 			}
 		}
 		// What the cache holds ends as well, to the second.

@@ -98,7 +98,7 @@ func (s *Server) deny(w http.ResponseWriter, r *http.Request, err error) {
 // subscription is what a request that is allowed asks the hub for. A key set
 // that has wildcards goes on as it is: which keys there will be nobody knows.
 func (s *Server) subscription(q query, keys auth.Patterns, permit *auth.Permit) hub.Subscription {
-	sub := hub.Subscription{Topics: q.topics, Envelope: q.envelope, LastID: q.lastID, Expires: early(permit.Expires, time.Now())}
+	sub := hub.Subscription{Topics: q.topics, Envelope: q.envelope, LastID: q.lastID, Expires: early(permit.Expires(), time.Now())}
 	if !keys.All() {
 		sub.Keys, sub.Beginnings = keys.Names(), keys.Prefixes()
 	}
@@ -113,10 +113,4 @@ func early(end, now time.Time) time.Time {
 	}
 	left := max(end.Sub(now), 0)
 	return end.Add(-min(left, earlyLeast+rand.N(min(left/20, earlyMost)+1))) // #nosec G404 -- spreads load, no secret
-}
-
-// withdrawn says whether a permit was revoked while its client joined: from here
-// on the recheck knows the client, before it did not.
-func (s *Server) withdrawn(permit *auth.Permit) bool {
-	return s.config.Door.Verifier != nil && s.config.Door.Verifier.Revoked(permit)
 }

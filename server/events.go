@@ -53,7 +53,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, permit *auth.Per
 		}
 		return
 	}
-	if s.withdrawn(permit) {
+	if permit.Revoked() { // while the client joined; from here on the recheck knows it, before it did not
 		client.Reject()
 		s.deny(w, r, auth.Revocation())
 		return

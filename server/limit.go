@@ -73,7 +73,6 @@ func (r shedReason) told() hub.CloseReason {
 // tenant with a stream, so that they are bounded by the streams.
 type limits struct {
 	Limits
-	verifier  *auth.Verifier // nil: nothing is ever withdrawn
 	all, each *rates
 
 	mu        sync.Mutex
@@ -82,9 +81,9 @@ type limits struct {
 	subjects  map[string]int
 }
 
-func newLimits(l Limits, verifier *auth.Verifier) *limits {
+func newLimits(l Limits) *limits {
 	return &limits{
-		Limits: l, verifier: verifier, all: newRates(l.NewPerSecond), each: newRates(l.NewPerAddress),
+		Limits: l, all: newRates(l.NewPerSecond), each: newRates(l.NewPerAddress),
 		tenants: map[tenancy]*tenant{}, addresses: map[netip.Prefix]int{}, subjects: map[string]int{},
 	}
 }
@@ -112,7 +111,7 @@ type tenant struct {
 }
 
 // Revoked implements hub.Permission.
-func (t *tenant) Revoked() bool { return t.permit != nil && t.limits.verifier.Revoked(t.permit) }
+func (t *tenant) Revoked() bool { return t.permit != nil && t.permit.Revoked() }
 
 // Left implements hub.Permission: it counts a stream out.
 func (t *tenant) Left() {
@@ -135,14 +134,9 @@ func (l *limits) countsSubject(p *auth.Permit) bool {
 }
 
 // revocable is what streams have in common that were opened with one token, where
-// nothing is counted.
-type revocable struct {
-	verifier *auth.Verifier
-	permit   *auth.Permit
-}
-
-// Revoked implements hub.Permission.
-func (r revocable) Revoked() bool { return r.verifier.Revoked(r.permit) }
+// nothing is counted: the permit, which says itself whether it was revoked. Being
+// a pointer, it takes no memory as a hub.Permission.
+type revocable struct{ *auth.Permit }
 
 // Left implements hub.Permission.
 func (r revocable) Left() {}
@@ -159,7 +153,7 @@ func (l *limits) enter(address netip.Prefix, permit *auth.Permit) (hub.Permissio
 		if who.permit == nil {
 			return nil, ""
 		}
-		return revocable{l.verifier, permit}, ""
+		return revocable{permit}, ""
 	}
 	if l.PerAddress > 0 {
 		who.address, who.counted = address, true

@@ -85,7 +85,7 @@ func New(config Config) (*Server, error) {
 
 // newServer returns a server without a source of records.
 func newServer(config Config, h *hub.Hub) (*Server, error) {
-	s := &Server{config: config, hub: h, topics: map[string]served{}, metrics: newMetrics(), limits: newLimits(config.Limits, config.Door.Verifier), sessions: newRates(sessionsPerAddress)}
+	s := &Server{config: config, hub: h, topics: map[string]served{}, metrics: newMetrics(), limits: newLimits(config.Limits), sessions: newRates(sessionsPerAddress)}
 	s.connections = newConnections(s)
 	for i, t := range h.Topics() {
 		s.topics[t.Name] = served{index: i, kind: t.Kind, contentType: contentType(t.Format)}
