@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"slices"
@@ -22,23 +23,38 @@ const (
 )
 
 // record is what the hub keeps of a published record, or of a hole in a journal.
-// It never changes.
+// It never changes once others may see it, which is when the sequencer lets go of
+// its lock. A journal keeps very many: it has 96 bytes.
 type record struct {
 	topic     int32
 	partition int32
 	offset    int64
-	hole      int64     // from offset up to here the log holds nothing; 0: a record
-	why       GapReason // there is a hole
+	hole      int64 // from offset up to here the log holds nothing; 0: a record
 	at        orders.Time
 	published int64 // milliseconds since the epoch, by the pod's own clock
 	key       string
+	value     []byte
+	lender    *segment // of a ring, whose bytes value is; nil: it has its own
+	why       uint8    // index into gapReasons: there is a hole
 	hasKey    bool
 	tombstone bool
-	value     []byte
 }
 
 // recordOverhead is what a kept record costs beside its key and value.
 const recordOverhead = 96
+
+// borrow takes a record's value from where it stands in a frame, for as long as
+// the frame's ring keeps the segment, rather than keeping it twice. Where it does
+// not stand there as it is, being encoded or of several lines, nothing happens.
+func (r *record) borrow(s *segment, frame []byte) {
+	if i := bytes.Index(frame, r.value); i >= 0 {
+		end := i + len(r.value)
+		r.value, r.lender = frame[i:end:end], s
+	}
+}
+
+// own gives a record a value that is nobody else's.
+func (r *record) own() { r.value, r.lender = bytes.Clone(r.value), nil }
 
 func (r *record) size() int { return len(r.key) + len(r.value) + recordOverhead }
 

@@ -253,7 +253,7 @@ func (ps *past) keepLocked(s *shelf, got *Stretch) *piece {
 	return p
 }
 
-// recordOf converts a record of the history, sharing its bytes.
+// recordOf converts a record, sharing the bytes of its value.
 func recordOf(rec *Record) *record {
 	return &record{
 		topic: int32(rec.Topic), partition: rec.Partition, offset: rec.Offset, at: rec.At,

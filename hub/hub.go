@@ -199,7 +199,7 @@ func (h *Hub) lose(index int, partition int32, from, to int64, reason GapReason)
 	}
 	t.advance(partition, to)
 	if !truncated && t.Kind == feed.Log {
-		hole := &record{topic: int32(index), partition: partition, offset: from, hole: to, why: reason, published: int64(h.clock.now())}
+		hole := &record{topic: int32(index), partition: partition, offset: from, hole: to, why: gapIndex(reason), published: int64(h.clock.now())}
 		t.journal.lose(hole, h.config.JournalBytes, t.MaxAge, t.Recent)
 	}
 	if t.Kind == feed.Log || reason == GapReset { // of a state topic the latest of each key stands, or is read again
@@ -297,6 +297,7 @@ func (h *Hub) enter(topics []int, set keySet, enc encoding, p pins) (*view, erro
 			age = max(age, h.topics[i].MaxAge)
 		}
 		r = newRing(topics, enc, h.config.RingBytes, age)
+		r.reclaim = func(s *segment) { h.reclaim(r, s) }
 		if p != nil {
 			r.pins, r.over = p, make(chan struct{})
 		}
@@ -339,8 +340,28 @@ func (h *Hub) dropIdleRing() bool {
 			oldest = name
 		}
 	}
-	delete(h.rings, oldest)
-	return oldest != ""
+	if oldest == "" {
+		return false
+	}
+	h.dropRing(oldest)
+	return true
+}
+
+// dropRing gives up a ring. Needs mu.
+func (h *Hub) dropRing(name string) {
+	r := h.rings[name]
+	delete(h.rings, name)
+	for _, s := range r.segments { // written only by the sequencer, which holds h.mu
+		h.reclaim(r, s)
+	}
+}
+
+// reclaim has the journals keep for themselves what they still need of a segment
+// that its ring gives up. Needs mu.
+func (h *Hub) reclaim(r *ring, s *segment) {
+	for _, i := range r.topics {
+		h.topics[i].journal.reclaim(s)
+	}
 }
 
 // bound keeps all rings together within their bytes: those that nobody uses go
@@ -356,7 +377,7 @@ func (h *Hub) bound() {
 		for name, r := range h.rings {
 			if len(r.views) == 0 {
 				total -= r.bytes
-				delete(h.rings, name)
+				h.dropRing(name)
 			} else if len(r.segments) > 1 && (largest == nil || r.bytes > largest.bytes) {
 				largest = r
 			}
@@ -414,7 +435,7 @@ func (h *Hub) sweep(now time.Time) {
 	defer h.mu.Unlock()
 	for name, r := range h.rings {
 		if len(r.views) == 0 && now.Sub(r.idle) > idleRingLifetime {
-			delete(h.rings, name)
+			h.dropRing(name)
 		}
 	}
 }

@@ -221,6 +221,84 @@ func TestRingsBound(t *testing.T) {
 	clients[0].Reject()
 }
 
+// A journal keeps no second copy of what stands in a ring, and has its own once
+// the ring gives that up: for its bytes, or because nobody uses it any more.
+func TestJournalSharesWithRings(t *testing.T) {
+	const n, ringBytes = 10_000, 16 * segmentBytes
+	for name, tt := range map[string]struct {
+		format Format
+		value  string // with the number in it
+		shared bool
+	}{
+		"a line":       {FormatJSON, `{"n":%06d,"text":"` + strings.Repeat("x", 180) + `"}`, true},
+		"several":      {FormatText, "%06d\n" + strings.Repeat("x", 190), false},
+		"not as it is": {FormatBase64, "%06d" + strings.Repeat("x", 196), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, func(c *Config) { c.RingBytes, c.Topics[0].Format = ringBytes, tt.format })
+			client, err := s.Join(only("events"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			j, r := &s.topics[0].journal, client.view.ring
+			buffer := make([]byte, 0, 1<<10) // used again, as Kafka's client may
+			publish := func(from, to int) {
+				for i := from; i < to; i++ {
+					buffer = fmt.Appendf(buffer[:0], tt.value, i)
+					if err := s.Publish([]Record{{Offset: int64(i), Value: buffer}}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			check := func(when string, borrowed int) {
+				t.Helper()
+				kept := map[*segment]bool{}
+				for _, seg := range r.segments {
+					kept[seg] = true
+				}
+				for i, rec := range j.records {
+					if string(rec.value) != fmt.Sprintf(tt.value, i) {
+						t.Fatalf("%s: record %d is %q", when, i, rec.value)
+					}
+					if rec.lender != nil {
+						borrowed--
+						if !kept[rec.lender] {
+							t.Fatalf("%s: record %d keeps a segment that its ring gave up", when, i)
+						}
+					}
+				}
+				if borrowed != 0 || len(j.records) != n {
+					t.Errorf("%s: %d too few are borrowed of %d", when, borrowed, len(j.records))
+				}
+			}
+			share := func(records int) int {
+				if tt.shared {
+					return records
+				}
+				return 0
+			}
+			const few = ringBytes / 1024
+			publish(0, few)
+			before := allocated() - int64(len(r.segments)*segmentBytes)
+			publish(few, 2*few)
+			each := (allocated() - int64(len(r.segments)*segmentBytes) - before) / few
+			t.Logf("%d bytes a record beside the ring", each)
+			if tt.shared && each > 96+64 {
+				t.Errorf("%d bytes a record beside the ring", each)
+			}
+			publish(2*few, n)
+			check("with a ring", share(int(r.next-r.first)))
+			client.Reject()
+			s.sweep(time.Now().Add(time.Hour))
+			if len(s.rings) > 0 {
+				t.Fatal("the ring is still there")
+			}
+			r.segments = nil
+			check("without", 0)
+		})
+	}
+}
+
 // Topics and partitions whose ids would not fit are a matter of configuration.
 func TestIDRoom(t *testing.T) {
 	s := newStage(t, nil)

@@ -132,7 +132,7 @@ func (h *Hub) pinnedRings() (n int) {
 func (h *Hub) unpin(gone func(pin) bool) {
 	for name, r := range h.rings {
 		if slices.ContainsFunc(r.pins, gone) {
-			delete(h.rings, name)
+			h.dropRing(name)
 			close(r.over)
 			h.shards.leave(r)
 		}

@@ -304,7 +304,7 @@ func (p *plan) records(i int, records []*record, sorted bool) {
 		it := item{topic: i, record: r}
 		if r.hole > 0 {
 			it = item{topic: i, gap: gap{
-				topic: r.topic, partition: r.partition, reason: r.why, to: r.hole,
+				topic: r.topic, partition: r.partition, reason: gapReasons[r.why], to: r.hole,
 				from: max(r.offset, p.start[i].next[r.partition]),
 			}}
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"livemap/feed"
 	"livemap/orders"
 )
 
@@ -18,7 +19,7 @@ type Record struct {
 }
 
 // Publish appends records to the streams, in their order. It copies what it
-// keeps, never waits for a client, and drops a record that it has had: a
+// keeps, once where a ring and a journal can share it, never waits for a client, and drops a record that it has had: a
 // partition's offsets only grow. The error is ErrTooManyKeys or ErrIDTooLong;
 // records before the one at fault are published.
 func (h *Hub) Publish(records []Record) error {
@@ -51,7 +52,11 @@ func (h *Hub) publish(rec *Record, now int64) error {
 		h.metrics.repeated.Inc()
 		return nil
 	}
-	r := keep(rec, now)
+	r := recordOf(rec)
+	r.published = now
+	if t.Kind == feed.State { // it may be the latest of its key for ever
+		r.own()
+	}
 	if err := t.keep(r, h.config.JournalBytes); err != nil {
 		return err
 	}
@@ -60,20 +65,11 @@ func (h *Hub) publish(rec *Record, now int64) error {
 	for enc := range encodings {
 		h.spread(rec.Topic, enc, r, now)
 	}
+	if t.Kind == feed.Log && r.lender == nil {
+		r.own()
+	}
 	h.bound()
 	return nil
-}
-
-// keep copies a record: what Kafka's client hands over is reused.
-func keep(rec *Record, now int64) *record {
-	r := &record{
-		topic: int32(rec.Topic), partition: rec.Partition, offset: rec.Offset, at: rec.At, published: now,
-		key: string(rec.Key), hasKey: rec.Key != nil, tombstone: rec.Value == nil,
-	}
-	if rec.Value != nil {
-		r.value = slices.Clone(rec.Value)
-	}
-	return r
 }
 
 // spread writes a record into the rings of one encoding. The event is made
@@ -91,10 +87,13 @@ func (h *Hub) spread(index int, enc encoding, r *record, now int64) {
 		}
 		h.finish(ring, body)
 		// A record without a key belongs to no keyed view.
-		ring.push(entry{
+		segment, frame := ring.push(entry{
 			bytes: h.scratch, id: body, key: r.key, keyless: !r.hasKey,
 			mark: h.mark(ring), now: now,
 		})
+		if r.lender == nil && len(r.value) > 0 && h.topics[index].Kind == feed.Log {
+			r.borrow(segment, frame[:body])
+		}
 		h.metrics.frames.Inc()
 	}
 }

@@ -1,5 +1,7 @@
 package hub
 
+import "slices"
+
 // GapReason says why a client misses records of a topic.
 type GapReason string
 
@@ -15,6 +17,9 @@ const (
 
 // gapReasons lists them all, for metrics.
 var gapReasons = []GapReason{GapSlow, GapExpired, GapUnknownID, GapRecreated, GapTruncated, GapReset}
+
+// gapIndex returns the place of a reason in gapReasons.
+func gapIndex(r GapReason) uint8 { return uint8(slices.Index(gapReasons, r)) } // #nosec G115 -- a few reasons, all in the list
 
 // CloseReason says why the hub and a client parted.
 type CloseReason string

@@ -25,8 +25,9 @@ type ring struct {
 	encoding encoding
 	maxBytes int
 	maxAge   time.Duration
-	pins     pins          // positions that its ids keep; as a rule none
-	over     chan struct{} // closed when its clients have to leave; nil where nothing is pinned
+	reclaim  func(*segment) // told of each segment before it is given up, by the sequencer; nil in tests
+	pins     pins           // positions that its ids keep; as a rule none
+	over     chan struct{}  // closed when its clients have to leave; nil where nothing is pinned
 
 	// owned by the sequencer
 	views map[string]*view // by canonical key set
@@ -55,7 +56,8 @@ type segment struct {
 	data   []byte
 	frames []frame
 	first  uint64 // number of frames[0]
-	born   int64  // milliseconds since the epoch
+	born   int64  // when its first frame was published, in milliseconds since the epoch
+	last   int64  // likewise its newest
 }
 
 // frame is one event in a segment.
@@ -90,13 +92,15 @@ type entry struct {
 	now      int64 // milliseconds since the epoch
 }
 
-// push appends a frame and notes which views it concerns.
-func (r *ring) push(e entry) {
+// push appends a frame, notes which views it concerns, and returns where its
+// bytes are.
+func (r *ring) push(e entry) (in *segment, written []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.room(len(e.bytes), e.now)
 	start := len(s.data)
 	s.data = append(s.data, e.bytes...)
+	s.last = e.now
 	post := &r.keyless
 	switch {
 	case e.everyone:
@@ -119,6 +123,7 @@ func (r *ring) push(e entry) {
 		}
 	}
 	r.evict(e.now)
+	return s, s.data[start:]
 }
 
 // room returns a segment with n bytes free.
@@ -186,6 +191,9 @@ func (r *ring) shorten() int {
 }
 
 func (r *ring) drop(s *segment) {
+	if r.reclaim != nil {
+		r.reclaim(s)
+	}
 	for _, f := range s.frames {
 		f.post.evictOldest()
 		if f.post != &r.everyone && f.post != &r.keyless {

@@ -124,6 +124,20 @@ func (j *journal) add(r *record, maxBytes int, maxAge time.Duration, recent int)
 	}
 }
 
+// reclaim copies the values that the journal has borrowed from a segment which its
+// ring gives up. As rings forget no sooner than journals do, as a rule there are
+// none left.
+func (j *journal) reclaim(s *segment) {
+	i, _ := slices.BinarySearchFunc(j.records, s.born, func(r *record, born int64) int { return cmp.Compare(r.published, born) })
+	for ; i < len(j.records) && j.records[i].published <= s.last; i++ {
+		if j.records[i].lender == s {
+			r := *j.records[i] // others may be reading it
+			r.own()
+			j.records[i] = &r
+		}
+	}
+}
+
 // lose marks a hole in a partition: what lies before stays, and who continues
 // from there is told.
 func (j *journal) lose(hole *record, maxBytes int, maxAge time.Duration, recent int) {
