@@ -17,9 +17,9 @@ const (
 	tidyBytes  = 256 << 10
 	// tidyRest is the least time between two runs, and tidyShare how many times
 	// what the collector worked for the last one: the share of a core that tidying
-	// may take. How long it took would not do. On a busy core a run that works for
-	// ten milliseconds is over after a hundred, and then what the next seconds
-	// leave behind would stay for twenty.
+	// may take. How long it took would not do: on a core that is busy with
+	// sending a run takes several times what it works, and what the next seconds
+	// leave behind would stay as many times longer.
 	tidyRest  = 3 * time.Second
 	tidyShare = 200
 	// rushClients is how many clients in a second are a rush: what their requests
