@@ -65,6 +65,14 @@ type Config struct {
 	ConnectTimeout time.Duration // from connecting to the head of the answer; 0: 10 s
 	IdleTimeout    time.Duration // without a byte the connection counts as dead; 0: 60 s
 
+	// KernelTime takes what a client reads to have come when the kernel received
+	// the last byte of it, instead of when the swarm got round to reading: a swarm
+	// that is busy, or gives way to others, then measures the server and not itself.
+	// As it need not hurry it looks only every 20 ms, so that no server on the same
+	// cores pays for waking it up. The time is the system clock's, and a step of it
+	// moves the latencies.
+	KernelTime bool
+
 	Find *Find // search for the server's limit; nil: none
 
 	// Progress, if set, is called about once a second from one goroutine.

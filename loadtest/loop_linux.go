@@ -19,6 +19,11 @@ const (
 	mailSize    = 16
 )
 
+// restBetween is how long a loop that goes by the kernel's time lets come what
+// comes. Events that come closer together are read at once and all count as of
+// the last.
+const restBetween = 20 * time.Millisecond
+
 // Delays before a client comes back.
 const (
 	defaultRetry = 3 * time.Second  // where the server told none, as browsers do
@@ -130,10 +135,15 @@ func (l *loop) run() error {
 	l.now = l.clock()
 	l.nextSec = l.now/1e6*1e6 + 1e6
 	last := time.Now()
+	var n int // events that were taken last
+	var err error
 	for !l.quit {
 		before := time.Now()
 		l.worked += before.Sub(last)
-		n, err := unix.EpollWait(l.epoll, l.events, l.timeout())
+		if l.config.KernelTime && n < batchEvents {
+			time.Sleep(restBetween)
+		}
+		n, err = unix.EpollWait(l.epoll, l.events, l.timeout())
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("epoll: %w", err)
 		}
@@ -275,6 +285,12 @@ func (l *loop) connect(c *client, at int64) {
 		return
 	}
 	c.fd, c.state = int32(fd), connecting
+	if l.config.KernelTime {
+		if err := stampTimes(fd); err != nil {
+			l.drop(c, failureOf(err))
+			return
+		}
+	}
 	if err := l.watch(unix.EPOLL_CTL_ADD, fd, unix.EPOLLOUT, int(l.index(c))); err != nil {
 		l.drop(c, failureOf(err))
 	}
@@ -313,10 +329,23 @@ func (l *loop) ask(c *client) {
 	}
 }
 
+// take reads from a client's socket, and notes when what it read came.
+func (l *loop) take(c *client) (int, error) {
+	if !l.config.KernelTime {
+		n, err := unix.Read(int(c.fd), l.buffer)
+		l.now = l.clock()
+		return n, err
+	}
+	n, at, err := readStamped(int(c.fd), l.buffer)
+	if l.now = at; at == 0 {
+		l.now = l.clock()
+	}
+	return n, err
+}
+
 // read takes what has arrived, as far as it fits the buffer.
 func (l *loop) read(c *client) {
-	n, err := unix.Read(int(c.fd), l.buffer)
-	l.now = l.clock()
+	n, err := l.take(c)
 	switch {
 	case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
 		return

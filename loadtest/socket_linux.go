@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -36,6 +37,29 @@ func dial(source netip.Addr, server netip.AddrPort) (int, error) {
 		return -1, fmt.Errorf("connect %v: %w", server, err)
 	}
 	return fd, nil
+}
+
+// stampTimes has the kernel note when it receives what comes to a socket, for
+// readStamped.
+func stampTimes(fd int) error {
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
+		return fmt.Errorf("receive times of a socket: %w", err)
+	}
+	return nil
+}
+
+// readStamped reads from a socket, and says when the kernel received the last
+// byte that it read, in microseconds since the epoch; 0: the kernel did not note
+// it, as for what came before it was asked to.
+func readStamped(fd int, b []byte) (n int, at int64, err error) {
+	var control [64]byte // more than a header and a time
+	n, size, _, _, err := unix.Recvmsg(fd, b, control[:], 0)
+	header := (*unix.Cmsghdr)(unsafe.Pointer(&control)) // #nosec G103 -- as cmsg(3) has it
+	if err != nil || size < unix.CmsgSpace(int(unsafe.Sizeof(unix.Timespec{}))) || header.Level != unix.SOL_SOCKET || header.Type != unix.SCM_TIMESTAMPNS {
+		return n, 0, err
+	}
+	came := (*unix.Timespec)(unsafe.Pointer(&control[unix.CmsgLen(0)])) // #nosec G103 -- behind the header, aligned
+	return n, came.Nano() / 1000, nil
 }
 
 func sockaddr(a netip.AddrPort) unix.Sockaddr {

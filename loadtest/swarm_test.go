@@ -47,6 +47,20 @@ func TestFaultsAreFound(t *testing.T) {
 	}
 }
 
+// TestSwarmWithKernelTime: what a swarm measures by the kernel's clock is whole,
+// and nothing came before it was sent.
+func TestSwarmWithKernelTime(t *testing.T) {
+	s := startTicking(t, 10)
+	report, err := Run(t.Context(), Config{URL: s.url, Connections: 10, Duration: time.Second, Loops: 2, KernelTime: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := report.Counts
+	if got := report.Latency.Count(); got == 0 || got+n[Backlog] != n[Records] || n[Ahead] != 0 || n.Errors() != 0 {
+		t.Errorf("%d latencies of %d records, %d backlog, %d from the future, errors %v", got, n[Records], n[Backlog], n[Ahead], report.Errors)
+	}
+}
+
 // untilAllRead runs a swarm until every client has read the last record.
 func untilAllRead(t *testing.T, s *faultyServer, c Config) *Report {
 	t.Helper()
