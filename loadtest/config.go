@@ -68,9 +68,9 @@ type Config struct {
 	// KernelTime takes what a client reads to have come when the kernel received
 	// the last byte of it, instead of when the swarm got round to reading: a swarm
 	// that is busy, or gives way to others, then measures the server and not itself.
-	// As it need not hurry it looks only every 20 ms, so that no server on the same
-	// cores pays for waking it up. The time is the system clock's, and a step of it
-	// moves the latencies.
+	// As it need not hurry it reads 20 ms after something came, and leaves the cores
+	// to a server on the same machine until then. The time is the system clock's,
+	// and a step of it moves the latencies.
 	KernelTime bool
 
 	Find *Find // search for the server's limit; nil: none

@@ -19,10 +19,10 @@ const (
 	mailSize    = 16
 )
 
-// restBetween is how long a loop that goes by the kernel's time lets come what
-// comes. Events that come closer together are read at once and all count as of
+// rest is how long a loop that goes by the kernel's time lets come what comes.
+// Events of a client that come closer together are read at once, and count as of
 // the last.
-const restBetween = 20 * time.Millisecond
+const rest = 20 * time.Millisecond
 
 // Delays before a client comes back.
 const (
@@ -135,15 +135,10 @@ func (l *loop) run() error {
 	l.now = l.clock()
 	l.nextSec = l.now/1e6*1e6 + 1e6
 	last := time.Now()
-	var n int // events that were taken last
-	var err error
 	for !l.quit {
 		before := time.Now()
 		l.worked += before.Sub(last)
-		if l.config.KernelTime && n < batchEvents {
-			time.Sleep(restBetween)
-		}
-		n, err = unix.EpollWait(l.epoll, l.events, l.timeout())
+		n, err := l.wait()
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("epoll: %w", err)
 		}
@@ -159,6 +154,18 @@ func (l *loop) run() error {
 		}
 	}
 	return nil
+}
+
+// wait returns how many events there are to handle. A loop that goes by the
+// kernel's time rests between the first event and reading: otherwise it would run
+// on the cores of a server that is still sending the others.
+func (l *loop) wait() (int, error) {
+	n, err := unix.EpollWait(l.epoll, l.events, l.timeout())
+	if l.config.KernelTime && n > 0 && n < len(l.events) {
+		time.Sleep(rest)
+		return unix.EpollWait(l.epoll, l.events, 0)
+	}
+	return n, err
 }
 
 // timeout returns how long to wait, in milliseconds, rounded up.
