@@ -1,10 +1,10 @@
 package loadtest
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -50,16 +50,19 @@ func stampTimes(fd int) error {
 
 // readStamped reads from a socket, and says when the kernel received the last
 // byte that it read, in microseconds since the epoch; 0: the kernel did not note
-// it, as for what came before it was asked to.
+// it, as for what came before it was asked to, or on a machine of 32 bits.
 func readStamped(fd int, b []byte) (n int, at int64, err error) {
 	var control [64]byte // more than a header and a time
 	n, size, _, _, err := unix.Recvmsg(fd, b, control[:], 0)
-	header := (*unix.Cmsghdr)(unsafe.Pointer(&control)) // #nosec G103 -- as cmsg(3) has it
-	if err != nil || size < unix.CmsgSpace(int(unsafe.Sizeof(unix.Timespec{}))) || header.Level != unix.SOL_SOCKET || header.Type != unix.SCM_TIMESTAMPNS {
+	if err != nil || size == 0 {
 		return n, 0, err
 	}
-	came := (*unix.Timespec)(unsafe.Pointer(&control[unix.CmsgLen(0)])) // #nosec G103 -- behind the header, aligned
-	return n, came.Nano() / 1000, nil
+	header, came, _, err := unix.ParseOneSocketControlMessage(control[:size])
+	if err != nil || header.Level != unix.SOL_SOCKET || header.Type != unix.SCM_TIMESTAMPNS || len(came) < 16 {
+		return n, 0, nil
+	}
+	seconds, nanos := binary.NativeEndian.Uint64(came), binary.NativeEndian.Uint64(came[8:])
+	return n, int64(seconds)*1e6 + int64(nanos)/1000, nil
 }
 
 func sockaddr(a netip.AddrPort) unix.Sockaddr {

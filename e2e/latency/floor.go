@@ -11,7 +11,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -124,8 +123,7 @@ func (s *sender) run() {
 	for event := range s.events {
 		s.mu.Lock()
 		for _, fd := range s.clients {
-			unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(event))), uintptr(len(event)),
-				unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+			_ = unix.Send(fd, event, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 		}
 		s.mu.Unlock()
 	}
