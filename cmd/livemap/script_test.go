@@ -48,7 +48,7 @@ func TestScripts(t *testing.T) {
 const shownBytes = 400
 
 // helperLimit is how long a helper waits for what it is to see.
-const helperLimit = 30 * time.Second
+const helperLimit = 90 * time.Second
 
 // exits runs a command and says whether it ended with the exit code:
 //

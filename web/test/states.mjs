@@ -219,7 +219,7 @@ describe('states', { concurrency: 3 }, () => {
     look: {
       turn: async (page) => {
         await page.keyboard.press('Escape');
-        await page.waitForSelector('dialog[open]', { state: 'detached', ...WAIT });
+        await page.waitForSelector('dialog', { state: 'detached', ...WAIT }); // not only closed: until then it is the list that C would open
         await page.keyboard.press('t');
         await page.keyboard.press('c');
         await page.waitForSelector('dialog[open]', WAIT);
