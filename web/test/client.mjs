@@ -255,17 +255,18 @@ describe('client', { concurrency: 2 }, () => {
 
     at('live', 'has a past that can be fetched', async (context, server) => {
       const { page, faults } = await blank(context, server);
-      const since = Date.now() - 1_500;
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
-      const [got, none] = await page.evaluate(async (since) => {
+      const shipments = () => server.state.log.entries.filter((e) => e.topic === 'shipments');
+      while (shipments().length < 9) await new Promise((resolve) => setTimeout(resolve, 50));
+      const [since, until] = [1, 7].map((i) => shipments()[i].ms);
+      const [got, none] = await page.evaluate(async ([since, until]) => {
         const { range } = await import('/livemap.js');
-        const { records } = await range({ topics: ['shipments'], since, until: since + 1_000 });
+        const { records } = await range({ topics: ['shipments'], since, until });
         const abort = new AbortController();
-        const stopped = range({ topics: ['shipments'], since, until: since + 1_000, signal: abort.signal }).catch((error) => error.name);
+        const stopped = range({ topics: ['shipments'], since, until, signal: abort.signal }).catch((error) => error.name);
         abort.abort();
         return [records.map((r) => Number(r.id.slice(3)) - 1), await stopped];
-      }, since);
-      assert.deepEqual(got, server.state.log.between(since, since + 1_000).filter((e) => e.topic === 'shipments').map((e) => e.seq));
+      }, [since, until]);
+      assert.deepEqual(got, server.state.log.between(since, until).filter((e) => e.topic === 'shipments').map((e) => e.seq));
       assert.ok(got.length > 3);
       assert.equal(none, 'AbortError');
       return faults;
