@@ -1,9 +1,6 @@
 package aggregate
 
-import (
-	"sync"
-	"sync/atomic"
-)
+import "sync"
 
 // An order that was accepted into an open pane changes three kinds of state that
 // have nothing to do with each other: sums and ids, which decide about the orders
@@ -50,8 +47,8 @@ const (
 	maxHanded = 8
 )
 
-// Share lets two more goroutines take part in adding, until stop is called, which
-// must be before the Aggregator is used no more. Results do not depend on it.
+// Share lets two more goroutines take part in adding. Whoever lets go of the
+// Aggregator calls stop first, which joins them. Results do not depend on it.
 func (a *Aggregator) Share() (stop func()) {
 	l := &a.lanes
 	l.shoppers, l.units = make(chan handed, maxHanded), make(chan handed, maxHanded)
@@ -103,9 +100,6 @@ func (a *Aggregator) catchUp() {
 	}
 	a.lanes.atWork.Wait()
 }
-
-// busy counts the lanes that are at work on a Prepared.
-type busy struct{ atomic.Int32 }
 
 // trackPlaced is the lane of shoppers.
 func (a *Aggregator) trackPlaced(p *Prepared, list []placed) {

@@ -1,6 +1,8 @@
 package aggregate
 
 import (
+	"sync/atomic"
+
 	"github.com/cespare/xxhash/v2"
 
 	"livemap/orders"
@@ -15,9 +17,9 @@ type Prepared struct {
 	lines    []entryLine
 	verdicts []Verdict
 
-	placed []placed // of the orders that were accepted
-	handed int      // of placed: the lanes were told of those before
-	lanes  busy     // that are at work on them
+	placed []placed     // of the orders that were accepted
+	handed int          // of placed: the lanes were told of those before
+	lanes  atomic.Int32 // that are at work on them
 }
 
 // prepared is one order.

@@ -159,7 +159,7 @@ func TestJWKSRotationAndOutage(t *testing.T) {
 		i.set(jwksOf(map[string]crypto.PublicKey{"two": second.public}), 0, nil)
 		time.Sleep(DefaultRefresh * 11 / 10)
 		synctest.Wait()
-		if verify(old) != ProblemSignature || !v.Revoked(p) || v.Generation() == before {
+		if verify(old) != ProblemSignature || !p.Revoked() || v.Generation() == before {
 			t.Error("the withdrawn key still counts")
 		}
 	})
@@ -370,8 +370,8 @@ func TestKeyFileRotation(t *testing.T) {
 			synctest.Wait()
 			_, err := v.Verify(t.Context(), old)
 			_, freshErr := v.Verify(t.Context(), fresh)
-			if (err == nil) != oldOK || (freshErr == nil) != freshOK || v.Revoked(p) == oldOK {
-				t.Errorf("%s: old %v, new %v, revoked %v", step, err, freshErr, v.Revoked(p))
+			if (err == nil) != oldOK || (freshErr == nil) != freshOK || p.Revoked() == oldOK {
+				t.Errorf("%s: old %v, new %v, revoked %v", step, err, freshErr, p.Revoked())
 			}
 		}
 		check("before", true, false)
@@ -425,8 +425,8 @@ func TestRevocations(t *testing.T) {
 			}
 			for name, token := range tokens {
 				_, err := v.Verify(t.Context(), token)
-				if (problemOf(t, err) == ProblemRevoked) != out[name] || v.Revoked(permits[name]) != out[name] {
-					t.Errorf("%q: %s: %v, revoked %v", file, name, err, v.Revoked(permits[name]))
+				if (problemOf(t, err) == ProblemRevoked) != out[name] || permits[name].Revoked() != out[name] {
+					t.Errorf("%q: %s: %v, revoked %v", file, name, err, permits[name].Revoked())
 				}
 			}
 		}
@@ -443,7 +443,7 @@ func TestRevocations(t *testing.T) {
 		check("nonsense", "spaces") // a broken file changes nothing
 		cancel()
 		<-done
-		if anonymous, err := Anonymous("*"); err != nil || v.Revoked(anonymous) {
+		if anonymous, err := Anonymous("*"); err != nil || anonymous.Revoked() {
 			t.Error("an anonymous permit is revoked", err)
 		}
 	})

@@ -72,13 +72,14 @@ func (p *Permit) Expires() time.Time { return p.ends.time() }
 
 // Revoked says whether the permit no longer counts although it has not expired:
 // its token or its subject was revoked, or the key that verified it was
-// withdrawn. Anonymous permits are never revoked. It is [Verifier.Revoked] of the
-// one that gave the permit; safe for concurrent use.
+// withdrawn. Anonymous permits are never revoked, the zero value always is. Safe
+// for concurrent use.
 func (p *Permit) Revoked() bool {
-	if p.by == nil || p.by == anonymous {
+	if p.by == nil || p.Anonymous() {
 		return p.by == nil
 	}
-	return p.by.verifier.Revoked(p)
+	st := p.by.verifier.state.Load()
+	return !st.keys.has(p.by.key) || st.revoked.hit(p)
 }
 
 // Topic says whether the topic may be seen.

@@ -101,7 +101,7 @@ func entry(p Problem) (e struct {
 	return e
 }
 
-// Revocation is the refusal of a permit that [Verifier.Revoked] says no longer
+// Revocation is the refusal of a permit that [Permit.Revoked] says no longer
 // counts, for those who ask after they admitted somebody.
 func Revocation() *Refusal { return refuse(ProblemRevoked, "", nil) }
 

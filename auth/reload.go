@@ -175,7 +175,7 @@ func (v *Verifier) useKeys(keys []*key) {
 
 // replaceLocked makes st the state. Permits verified under the one before it
 // count no longer until they are verified again; those that live streams hold
-// are for [Verifier.Revoked].
+// are for [Permit.Revoked].
 func (v *Verifier) replaceLocked(st *state) {
 	st.generation++
 	v.state.Store(st)

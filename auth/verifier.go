@@ -71,21 +71,10 @@ func New(c Config) (*Verifier, error) {
 func (v *Verifier) Ready() bool { return len(v.state.Load().keys.keys) > 0 }
 
 // Generation changes whenever keys or revocations do. Whoever holds permits for
-// long asks [Verifier.Revoked] about each of them after it changed, and about a
+// long asks [Permit.Revoked] about each of them after it changed, and about a
 // new one once more when it is among those that are asked about: the change may
 // have come between.
 func (v *Verifier) Generation() uint64 { return v.state.Load().generation }
-
-// Revoked says whether a permit no longer counts although it has not expired:
-// its token or its subject was revoked, or the key that verified it was
-// withdrawn. Anonymous permits are never revoked.
-func (v *Verifier) Revoked(p *Permit) bool {
-	if p.Anonymous() {
-		return false
-	}
-	st := v.state.Load()
-	return p.by == nil || !st.keys.has(p.by.key) || st.revoked.hit(p)
-}
 
 // room is what verifying a token needs for a while.
 type room struct {

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"runtime"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -128,6 +127,6 @@ func (s *sender) run() {
 		s.mu.Unlock()
 	}
 	for _, fd := range s.clients {
-		_ = syscall.Close(fd)
+		_ = unix.Close(fd)
 	}
 }

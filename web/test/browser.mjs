@@ -99,6 +99,9 @@ export async function pointAt(page, kind, step = 24) {
   throw new Error(`nothing of the kind ${kind} is under the mouse anywhere`);
 }
 
+/** What a tip says of an order: from where to where, how many, and how far. */
+export const ORDER_TIP = /^.+ → .+\n[\d,]+\sorders?\s·\s[\d,.]+\s(mi|km)/;
+
 /** Keeps a picture of the page, where a folder is given. */
 export async function picture(page, folder, name, options = {}) {
   if (!folder) return;
