@@ -215,7 +215,10 @@ func tailBeginsBeforeTheEnd(t *testing.T, c cluster) {
 		_, done := e.(kafka.CaughtUp)
 		return done
 	})
-	if want := []string{"30", "31", "32", "33", "34", "35", "36", "37", "38", "39"}; !slices.Equal(values, want) {
-		t.Errorf("the tail began with %v, want %v", values, want)
+	// Where the last marker was not there yet when the tail asked for the end, it
+	// begins one record earlier: at least Recent is what it promises.
+	want := []string{"29", "30", "31", "32", "33", "34", "35", "36", "37", "38", "39"}
+	if !slices.Equal(values, want) && !slices.Equal(values, want[1:]) {
+		t.Errorf("the tail began with %v, want %v, or one more before them", values, want[1:])
 	}
 }

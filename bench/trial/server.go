@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -126,12 +127,17 @@ func (s *stage) stop() {
 	}
 }
 
-// freePorts returns addresses on which nobody listens now.
+// freePorts returns addresses on which nobody listens now, below the ports that
+// the system gives to whoever connects.
 func freePorts(n int) ([]netip.AddrPort, error) {
+	const first, count, tries = 10_000, 10_000, 50
 	var free []netip.AddrPort
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for try := 0; len(free) < n; try++ {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first+mathrand.IntN(count)))
 		if err != nil {
+			if try < tries {
+				continue
+			}
 			return nil, err
 		}
 		defer l.Close()

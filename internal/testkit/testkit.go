@@ -14,8 +14,8 @@ import (
 	"livemap/internal/child"
 )
 
-// FreeAddress returns an address on loopback that nobody listens on now, and
-// that the system does not hand out by itself.
+// FreeAddress returns an address on loopback that nobody listens on, and that
+// stays this process's while it lives ([child.FreePort]).
 func FreeAddress(t *testing.T) string {
 	t.Helper()
 	port, err := child.FreePort()
