@@ -24,7 +24,7 @@ var reserved struct {
 func FreePort() (int, error) {
 	const first, count, tries = 20_000, 10_000, 50
 	for range tries {
-		port := first + rand.IntN(count)
+		port := first + rand.IntN(count) // #nosec G404 -- a port, not a secret
 		// The UDP port of the same number is the reservation: the server uses TCP,
 		// and the system gives it back however the process ends.
 		held, err := net.ListenPacket("udp", Address(port))
