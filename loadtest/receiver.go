@@ -133,6 +133,9 @@ func check(h *head) error {
 		f.count, f.err = Status5xx, fmt.Errorf("the server answers %d", h.status)
 	case h.status >= 400:
 		f.count, f.err = Status4xx, fmt.Errorf("the server answers %d", h.status)
+		if h.status == 401 {
+			f.err = errors.New("the server answers 401: it wants a token, or another one")
+		}
 		f.final = h.status != 408 && h.status != 425 && h.status != 429
 	case h.status >= 300:
 		f.err, f.final = fmt.Errorf("the server answers %d: use %s as the URL", h.status, excerpt([]byte(h.location))), true

@@ -114,6 +114,10 @@ func (s *Server) latest(w http.ResponseWriter, r *http.Request, permit *auth.Per
 		bad.write(w)
 		return
 	}
+	if !values.Has("key") { // an empty one is a key like others
+		refuse(http.StatusBadRequest, "key is missing: name the one whose value is wanted, as in topic=metrics&key=world").write(w)
+		return
+	}
 	name, key := values.Get("topic"), values.Get("key")
 	if _, ok := s.allowed(w, r, permit, query{topics: []string{name}, keys: []string{key}}); !ok {
 		return
@@ -172,7 +176,11 @@ func (s *Server) listTopics(w http.ResponseWriter, _ *http.Request, permit *auth
 	}
 	for _, t := range s.hub.Topics() {
 		if permit.Topic(t.Name) {
-			list.Topics = append(list.Topics, topicInfo{t.Name, string(t.Kind), t.Format, t.Recent})
+			info := topicInfo{Name: t.Name, Kind: string(t.Kind), Format: t.Format}
+			if t.Kind == feed.Log {
+				info.Recent = t.Recent
+			}
+			list.Topics = append(list.Topics, info)
 		}
 	}
 	slices.SortFunc(list.Topics, func(a, b topicInfo) int { return strings.Compare(a.Name, b.Name) })

@@ -247,19 +247,23 @@ func TestIngest(t *testing.T) {
 	}
 }
 
-// Wrong settings are all reported, and a taken address at once.
+// Wrong settings are all reported, and taken addresses at once.
 func TestRunRefused(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	s, err := New(Config{Door: everybody(t), Kafka: kafka.Config{Brokers: []string{"127.0.0.1:1"}}, Listen: l.Addr().String(), AdminListen: "off"})
+	taken := l.Addr().String()
+	s, err := New(Config{Door: everybody(t), Kafka: kafka.Config{Brokers: []string{"127.0.0.1:1"}}, Listen: taken, AdminListen: taken})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Run(t.Context()); !errors.Is(err, ErrListen) || !strings.Contains(err.Error(), l.Addr().String()) {
-		t.Errorf("got %v", err)
+	err = s.Run(t.Context())
+	for _, want := range []string{"listen: cannot listen: listen tcp " + taken, "admin-listen: cannot listen: listen tcp " + taken} {
+		if !errors.Is(err, ErrListen) || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not say %s:\n%v", want, err)
+		}
 	}
 	_, err = New(Config{
 		Kafka: kafka.Config{Brokers: []string{"x"}}, Listen: "8080", AdminListen: "here",

@@ -149,24 +149,31 @@ func (s *Server) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// probe finds out early whether the public address can be had, without leaving
-// it open: a pod that is not ready does not listen.
+// probe finds out early whether the addresses can be had, without leaving them
+// open: a pod that is not ready does not listen.
 func (s *Server) probe(ctx context.Context) error {
-	l, err := listen(ctx, s.config.Listen)
-	if err != nil {
-		return err
+	var errs []error
+	for _, a := range []struct{ setting, address string }{{"listen", s.config.Listen}, {"admin-listen", s.config.AdminListen}} {
+		if a.address == "off" {
+			continue
+		}
+		l, err := listen(ctx, a.setting, a.address)
+		if err == nil {
+			err = l.Close()
+		}
+		errs = append(errs, err)
 	}
-	return l.Close()
+	return errors.Join(errs...)
 }
 
-// listen listens for plain TCP. Go would offer Multipath TCP; its sockets take
+// listen listens for plain TCP at the address of a setting. Go would offer Multipath TCP; its sockets take
 // more of the kernel's memory and know no TCP_USER_TIMEOUT.
-func listen(ctx context.Context, address string) (net.Listener, error) {
+func listen(ctx context.Context, setting, address string) (net.Listener, error) {
 	var lc net.ListenConfig
 	lc.SetMultipathTCP(false)
 	l, err := lc.Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrListen, err)
+		return nil, fmt.Errorf("%s: %w: %w", setting, ErrListen, err)
 	}
 	return l, nil
 }
@@ -234,7 +241,7 @@ func (s *Server) listenAdmin(ctx context.Context) (*listener, error) {
 	if s.config.AdminListen == "off" {
 		return &listener{}, nil
 	}
-	l, err := listen(ctx, s.config.AdminListen)
+	l, err := listen(ctx, "admin-listen", s.config.AdminListen)
 	if err != nil {
 		return nil, err
 	}
@@ -276,7 +283,7 @@ func (s *Server) public(l net.Listener) *listener {
 // servePublic listens, serves until ctx is done or something else broke, and
 // drains.
 func (s *Server) servePublic(ctx, broken context.Context, admin net.Addr) error {
-	l, err := listen(ctx, s.config.Listen)
+	l, err := listen(ctx, "listen", s.config.Listen)
 	if err != nil {
 		return err
 	}

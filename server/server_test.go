@@ -77,7 +77,7 @@ func newSiteAt(t *testing.T, address string, change func(*Config)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := listen(t.Context(), address)
+	l, err := listen(t.Context(), "listen", address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,6 +316,7 @@ func TestProblems(t *testing.T) {
 		{"sent ahead", "GET /v1/events?topics=figures HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n", "400 Bad Request", "nothing after the request"},
 		{"latest of a log", get("/v1/latest?topic=events&key=a"), "400 Bad Request", "only state topics"},
 		{"latest of nothing", get("/v1/latest?topic=figures&key=none"), "404 Not Found", "nothing at this key"},
+		{"latest without key", get("/v1/latest?topic=figures"), "400 Bad Request", "key is missing"},
 		{"latest without topic", get("/v1/latest?key=none"), "400 Bad Request", "there is no topic"},
 	} {
 		got := s.raw(c.request, "")
@@ -420,6 +421,16 @@ func TestInjection(t *testing.T) {
 				t.Fatalf("retry %d, id %q after %q", r.parser.RetryMilliseconds(), r.id, got)
 			}
 		}
+	}
+}
+
+// TestTopics: what a new client is sent is told of histories only, also where a
+// configuration file has set it for all.
+func TestTopics(t *testing.T) {
+	s := newSite(t, func(c *Config) { c.Topics["figures"] = TopicConfig{Kind: feed.State, Recent: DefaultRecent} })
+	const want = `{"topics":[{"name":"events","kind":"log","format":"json","recent":5},{"name":"figures","kind":"state","format":"json"},{"name":"pictures","kind":"state","format":"base64"}]}` + "\n"
+	if resp, body := s.get("/v1/topics"); resp.StatusCode != 200 || body != want {
+		t.Errorf("%s %s", resp.Status, body)
 	}
 }
 

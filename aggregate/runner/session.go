@@ -85,7 +85,7 @@ func (s *session) load(ctx context.Context) error {
 		s.backlog.parts[p].replayUntil = at.Next
 	}
 	s.reader, err = kafka.NewReader(kafka.ReaderConfig{Config: s.cfg.Kafka, Topic: feed.TopicOrders, Offsets: offsets, FetchBytes: fetchBytes})
-	s.log.Info("aggregating", "partitions", len(offsets), "loaded_in", time.Since(began).Round(time.Millisecond))
+	s.log.Info("aggregating", "partitions_in_checkpoint", len(offsets), "loaded_in", time.Since(began).Round(time.Millisecond))
 	return err
 }
 

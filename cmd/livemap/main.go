@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -92,15 +93,18 @@ func notifyTwice(parent context.Context) (context.Context, func()) {
 // run is main without the process around it.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c cli
-	exit := -1
+	exit, helped := -1, exitDone
+	if len(args) == 0 { // wrong usage, of somebody who does not know the program
+		args, stdout, helped = []string{"--help"}, stderr, exitUsage
+	}
 	parser, err := newParser(&c, stdout, stderr, func(code int) { exit = code })
 	if err != nil {
 		fmt.Fprintln(stderr, "livemap:", err)
 		return exitFailed
 	}
 	parsed, err := parser.Parse(args)
-	if exit >= 0 { // --help was printed
-		return exit
+	if exit >= 0 { // help was printed
+		return max(exit, helped)
 	}
 	if err != nil {
 		return complain(stderr, usage(err))
@@ -118,9 +122,26 @@ func newParser(c *cli, stdout, stderr io.Writer, exit func(int)) (*kong.Kong, er
 		kong.Writers(stdout, stderr),
 		kong.Exit(exit),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Help(help),
 		kong.PostBuild(environment),
 		kong.Configuration(loadSettings),
 	)
+}
+
+// help prints what --help asks for. Of a command that stands for one of its own,
+// as livemap load does for livemap load swarm, it prints that one's flags too.
+func help(o kong.HelpOptions, ctx *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(o, ctx); err != nil {
+		return err
+	}
+	n := ctx.Selected()
+	if n == nil || n.DefaultCmd == nil {
+		return nil
+	}
+	fmt.Fprintf(ctx.Stdout, "\n%s is %s unless something else is named:\n\n", n.FullPath(), n.DefaultCmd.FullPath())
+	own := *ctx
+	own.Path = append(slices.Clone(ctx.Path), &kong.Path{Parent: n, Command: n.DefaultCmd})
+	return kong.DefaultHelpPrinter(o, &own)
 }
 
 // complain prints err, a line for each problem it holds, and returns the exit

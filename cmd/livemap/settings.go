@@ -56,8 +56,18 @@ func loadSettings(r io.Reader) (kong.Resolver, error) {
 	if len(b) > maxConfigBytes {
 		return nil, fmt.Errorf("configuration file: larger than %d bytes", maxConfigBytes)
 	}
+	var root yaml.Node
 	var values map[string]any
-	if err := yaml.Unmarshal(b, &values); err != nil {
+	if err := yaml.Unmarshal(b, &root); err != nil {
+		return nil, fmt.Errorf("configuration file: %w", err)
+	}
+	if root.IsZero() {
+		return settings(nil), nil
+	}
+	if root.Content[0].Kind != yaml.MappingNode {
+		return nil, errors.New("configuration file: must hold settings, a line each, such as kafka: 127.0.0.1:9092")
+	}
+	if err := root.Decode(&values); err != nil {
 		return nil, fmt.Errorf("configuration file: %w", err)
 	}
 	return settings(values), nil

@@ -1,7 +1,10 @@
 //go:build ignore
 
 // A host server in Go: whoever is logged in to the shop gets a token for the
-// map. Run with: go run docs/examples/host.go
+// map. Run with:
+//
+//	LISTEN=127.0.0.1:3000 LIVEMAP_HS256_KEY_FILE=map.key go run docs/examples/host.go
+//	livemap serve --hs256-key-file map.key --issuer https://shop.example --audience livemap …
 //
 // It shows the whole of what a shop's own server has to do, and nothing of how
 // it knows its users; docs/tokens.md says what the claims mean.

@@ -1,5 +1,7 @@
 // A host server in Node, without packages: whoever is logged in to the shop gets
-// a token for the map. Run with: node docs/examples/host.mjs
+// a token for the map. Run with:
+//   LISTEN=127.0.0.1:3000 LIVEMAP_HS256_KEY_FILE=map.key node docs/examples/host.mjs
+//   livemap serve --hs256-key-file map.key --issuer https://shop.example --audience livemap …
 import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'

@@ -1,5 +1,9 @@
 """A host server in Python, without packages: whoever is logged in to the shop
-gets a token for the map. Run with: python3 docs/examples/host.py"""
+gets a token for the map. Run with:
+
+    LISTEN=127.0.0.1:3000 LIVEMAP_HS256_KEY_FILE=map.key python3 docs/examples/host.py
+    livemap serve --hs256-key-file map.key --issuer https://shop.example --audience livemap …
+"""
 import base64, hashlib, hmac, json, os, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path

@@ -191,7 +191,7 @@ export class Connection implements Source {
     const { goodbye } = this.hearing;
     if (goodbye === undefined) return this.wait('ended', { code: 'ended', message: `${this.query.url} ended the stream without a goodbye; it is resumed` });
     const trouble: Trouble = { code: goodbye === 'overload' ? 'overload' : 'goodbye', message: `${this.query.url} said goodbye: ${goodbye}; it is resumed` };
-    if (goodbye === 'expired') return this.renewed(attempt, goodbye, { code: 'unauthorized', message: 'the token has expired: sign in again, then call renew()' });
+    if (goodbye === 'expired') return this.renewed(attempt, goodbye, { code: 'unauthorized', message: 'the token has expired' });
     if (goodbye === 'end') return this.finish('closed', goodbye, { code: 'goodbye', message: `${this.query.url} has no more: the range that was asked for has ended` });
     this.backoff.name();
     this.wait(goodbye, trouble, true);

@@ -22,6 +22,9 @@ export type Renewal =
   | { readonly go: 'later'; readonly trouble: Trouble; readonly ms?: number }
   | { readonly go: 'nowhere'; readonly trouble: Trouble };
 
+/** Nothing but another token helps: why, in the words of the server, and what to do. */
+const signedOut = (why: Trouble): Renewal => ({ go: 'nowhere', trouble: { code: 'unauthorized', message: `${why.message}: sign in, then call renew()` } });
+
 /** Keeps the token of a stream, and gets another token or a session when it does not count any more. */
 export class Credentials {
   private token: string | undefined;
@@ -53,7 +56,7 @@ export class Credentials {
 
   /** Renews after `why`, the trouble of being refused. */
   async renew(why: Trouble, signal: AbortSignal): Promise<Renewal> {
-    if (this.tokens === undefined && this.query.session === undefined) return { go: 'nowhere', trouble: why };
+    if (this.tokens === undefined && this.query.session === undefined) return signedOut(why);
     if (++this.renewals > RENEWALS)
       return { go: 'nowhere', trouble: { code: 'unauthorized', message: `${RENEWALS} renewals in a row did not open the stream; the last answer: ${why.message}` } };
     const early = this.last + APART_MS - this.around.now();
@@ -61,7 +64,7 @@ export class Credentials {
     try {
       if (this.tokens) this.token = await this.ask(this.tokens, true);
       else return await this.session(this.query.session!, signal, early);
-      if (this.token === undefined) return { go: 'nowhere', trouble: { code: 'unauthorized', message: 'the token callback has no token: sign in, then call renew()' } };
+      if (this.token === undefined) return signedOut(why);
       return { go: 'on', ms: Math.max(0, early) };
     } catch (error) {
       this.renewals--; // a try that came to nothing is not the server's no

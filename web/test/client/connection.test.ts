@@ -192,9 +192,9 @@ describe('connection', () => {
     await settle();
     expect(status()).toMatchObject({ phase: 'connecting', retryAt: Date.now() + 500, error: { code: 'token', message: expect.stringContaining('offline') } });
     answer = () => Promise.resolve(undefined);
-    server.next = () => problem(401, 'Unauthorized');
+    server.next = () => problem(401, 'Unauthorized', 'the token has been revoked');
     await vi.advanceTimersByTimeAsync(500);
-    expect(status()).toMatchObject({ phase: 'expired', error: { code: 'unauthorized', message: expect.stringContaining('sign in') } });
+    expect(status()).toMatchObject({ phase: 'expired', error: { code: 'unauthorized', message: expect.stringMatching(/the token has been revoked.*sign in, then call renew\(\)/) } });
     connection.renew('given by hand');
     await settle();
     expect(server.requests.at(-1)!.headers['Authorization']).toBe('Bearer given by hand');
