@@ -71,7 +71,22 @@ func TestRealKafka(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a JVM")
 	}
-	runSuite(t, kafkatest.StartBroker(t))
+	c := kafkatest.StartBroker(t)
+	runSuite(t, c)
+	nobodySharedPartitions(t, c.Config())
+}
+
+// nobodySharedPartitions: all of the suite took no group, so that no reader waits
+// for a place among others or for a partition that another holds.
+func nobodySharedPartitions(t *testing.T, c kafka.Config) {
+	groups, err := admin(t, c).ListGroups(patience(t))
+	if err != nil || len(groups) > 0 {
+		t.Errorf("groups %v, %v", groups.Groups(), err)
+	}
+	topics, err := admin(t, c).ListTopicsWithInternal(patience(t))
+	if err != nil || topics.Has("__consumer_offsets") {
+		t.Errorf("topics %v, %v", topics.Names(), err)
+	}
 }
 
 func runSuite(t *testing.T, c cluster) {

@@ -14,7 +14,9 @@ func (s connSink) WriteBuffers(b *net.Buffers) (int64, error) { return b.WriteTo
 
 func (s connSink) SetWriteDeadline(t time.Time) error { return s.conn.SetWriteDeadline(t) }
 
-// responseSink is a stream that stays with net/http: one of HTTP/2.
+// responseSink is a stream that stays with net/http: one of HTTP/2. There a
+// deadline ends the stream when it passes, whether something is being written or
+// not, so that it is taken back once a write is done.
 type responseSink struct {
 	w  http.ResponseWriter
 	rc *http.ResponseController
@@ -28,6 +30,9 @@ func (s *responseSink) WriteBuffers(b *net.Buffers) (int64, error) {
 	n, err := b.WriteTo(s.w)
 	if err == nil {
 		err = s.rc.Flush()
+	}
+	if err == nil {
+		err = s.rc.SetWriteDeadline(time.Time{})
 	}
 	return n, err
 }

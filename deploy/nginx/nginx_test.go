@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"bufio"
+	"compress/gzip"
 	"io"
 	"net"
 	"net/http"
@@ -84,6 +85,35 @@ func TestStream(t *testing.T) {
 // TestNothingIsHeldBack: what a pod has written is with the client, whatever the
 // pod says about buffering, though the answer goes on.
 func TestNothingIsHeldBack(t *testing.T) {
+	heldBack(t, nil, func(resp *http.Response) io.Reader {
+		if e := resp.Header.Get("Content-Encoding"); e != "" {
+			t.Errorf("encoded as %q", e)
+		}
+		return resp.Body
+	})
+}
+
+// TestNothingIsHeldBackByCompression: the same with the lines for compressed
+// streams, as they stand in the configuration.
+func TestNothingIsHeldBackByCompression(t *testing.T) {
+	compressed := func(s *Site) {
+		s.Change = map[string]string{"        gzip off;\n        # gzip on;": "        gzip on;"}
+	}
+	heldBack(t, compressed, func(resp *http.Response) io.Reader {
+		if e := resp.Header.Get("Content-Encoding"); e != "gzip" {
+			t.Fatalf("encoded as %q", e)
+		}
+		text, err := gzip.NewReader(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	})
+}
+
+// heldBack has a pod write the next event only when the one before has arrived.
+func heldBack(t *testing.T, change func(*Site), text func(*http.Response) io.Reader) {
+	t.Helper()
 	next := make(chan string)
 	pod := fake(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/v1/events" {
@@ -95,12 +125,12 @@ func TestNothingIsHeldBack(t *testing.T) {
 			http.NewResponseController(w).Flush()
 		}
 	})
-	f := begin(t, []string{pod}, nil)
+	f := begin(t, []string{pod}, change)
 	for _, http2 := range []bool{true, false} {
 		got := make(chan *http.Response)
-		go func() { got <- f.getWith(f.client(http2), "/v1/events") }()
+		go func() { got <- f.getWith(f.client(http2), "/v1/events", "Accept-Encoding", "gzip") }()
 		next <- "data: first\n\n"
-		body := bufio.NewReader((<-got).Body)
+		body := bufio.NewReader(text(<-got))
 		for _, want := range []string{"data: first\n", "\n"} {
 			if line, err := body.ReadString('\n'); err != nil || line != want {
 				t.Fatalf("%q %v", line, err)
