@@ -35,6 +35,7 @@ func (a *Aggregator) Flush(now orders.Time) (Output, error) {
 		return Output{}, fmt.Errorf("aggregate: encode: %w", a.err)
 	}
 	a.saturate()
+	a.settlePeaks(secondOf(a.marks.now - a.lateness))
 	a.saveChanges()
 	out := Output{Records: a.out, Changes: a.takeChanges()}
 	a.out = nil

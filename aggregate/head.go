@@ -46,11 +46,9 @@ func (a *Aggregator) appendScope(b []byte, id scopeID) []byte {
 	for _, s := range []second{r.end, h.active, h.written} {
 		b = binary.AppendVarint(b, int64(s))
 	}
-	for _, peaks := range []*peaks{&h.peaks, &h.pending} {
-		for _, p := range peaks.all() {
-			b = binary.AppendVarint(b, p.value)
-			b = binary.AppendVarint(b, int64(p.end))
-		}
+	for _, p := range h.settled.all() {
+		b = binary.AppendVarint(b, p.value)
+		b = binary.AppendVarint(b, int64(p.end))
 	}
 	return b
 }

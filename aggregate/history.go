@@ -39,14 +39,6 @@ func (p *peaks) raise(f figures, end second) {
 	p.carbonG.raise(f.carbonG, end)
 }
 
-// merge raises p to what o has.
-func (p *peaks) merge(o *peaks) {
-	from := o.all()
-	for i, to := range p.all() {
-		to.raise(from[i].value, from[i].end)
-	}
-}
-
 // all returns the peaks in the order of the checkpoint.
 func (p *peaks) all() [5]*peak {
 	return [5]*peak{&p.orders, &p.sales, &p.shoppers, &p.distanceM, &p.carbonG}
@@ -54,8 +46,7 @@ func (p *peaks) all() [5]*peak {
 
 // scopeHistory is one key of the topic history.
 type scopeHistory struct {
-	peaks   peaks  // of windows up to the newest whole minute
-	pending peaks  // of windows after it: they belong to the next record
+	settled peaks  // of windows that no correction can reach any more
 	active  second // last whole minute that held an order, noSecond: none
 	written second // window_end of the last record, noSecond: none
 	dirty   bool   // a minute of the last record changed
@@ -95,20 +86,6 @@ func (h *history) set(end second, id scopeID, f figures) {
 	s.active = max(s.active, end)
 }
 
-// advance makes newest the newest whole minute. A record holds the peaks of the
-// windows up to its own end, whenever it happens to be written.
-func (h *history) advance(newest second) {
-	if newest <= h.newest {
-		return
-	}
-	h.newest = newest
-	for i := range h.scopes {
-		s := &h.scopes[i]
-		s.peaks.merge(&s.pending)
-		s.pending = peaks{}
-	}
-}
-
 // dropThrough forgets the minutes that end at or before end.
 func (h *history) dropThrough(end second) {
 	at, ok := h.index(end)
@@ -118,19 +95,50 @@ func (h *history) dropThrough(end second) {
 	h.minutes = slices.Delete(h.minutes, 0, at)
 }
 
-// noteFinal takes a written window into the peaks and, if it ends with a whole
-// minute, into the minutes.
+// noteFinal takes a written window into the minutes, if it ends with a whole one,
+// and notes whether a record that was written before says otherwise.
 func (a *Aggregator) noteFinal(end second, id scopeID, f figures) {
-	s := &a.history.scopes[id]
 	if end > a.history.newest {
-		s.pending.raise(f, end)
 		return
 	}
-	s.peaks.raise(f, end)
+	s := &a.history.scopes[id]
 	s.dirty = s.dirty || end <= s.written
 	if end == end.minute() {
 		a.history.set(end, id, f)
 	}
+}
+
+// settlePeaks raises the peaks to the windows that no correction can reach any more,
+// which the checkpoint does not have: only their highest remain.
+func (a *Aggregator) settlePeaks(through second) {
+	for _, w := range a.closed.ordered {
+		if w.end > through {
+			return
+		}
+		for id := range w.cells {
+			if c := &w.cells[id]; c.orders > 0 {
+				a.history.scopes[id].settled.raise(c.written(), w.end)
+			}
+		}
+	}
+}
+
+// peaksOf returns the peaks of a scope up to the newest whole minute. They are those
+// of windows as they are now, and not as they were when they were written first: a
+// correction can bring a window over the number of shoppers that are counted, and its
+// estimate can be less than what it had. What was highest at some time would depend
+// on when Flush was called.
+func (a *Aggregator) peaksOf(id scopeID) peaks {
+	p := a.history.scopes[id].settled
+	for _, w := range a.closed.ordered {
+		if w.end > a.history.newest {
+			break
+		}
+		if int(id) < len(w.cells) && w.cells[id].orders > 0 {
+			p.raise(w.cells[id].written(), w.end)
+		}
+	}
+	return p
 }
 
 // historySpan is the time from the first minute's end to the last one's.
@@ -171,7 +179,7 @@ func (a *Aggregator) historyRecord(id scopeID, end second, now orders.Time) *fee
 		values[0][i], values[1][i], values[2][i] = f.orders, f.sales, f.shoppers
 		values[3][i], values[4][i] = f.distanceM, f.carbonG
 	}
-	p := &a.history.scopes[id].peaks
+	p := a.peaksOf(id)
 	return &feed.History{
 		V: feed.Version, Scope: a.scopes.names[id], WindowEnd: end.time(), Currency: a.currency,
 		Orders: values[0], Sales: values[1], Shoppers: values[2], DistanceM: values[3], CarbonG: values[4],

@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -83,7 +84,7 @@ func TestRestoreRefuses(t *testing.T) {
 	refused("no head", headless, "missing")
 	newer := clone(state)
 	newer.latest[keyHead] = seal(keyHead, []byte{wireVersion + 1, 0, 0})
-	refused("a newer version", newer, "version 2, this program reads 1")
+	refused("a newer version", newer, fmt.Sprintf("version %d, this program reads %d", wireVersion+1, wireVersion))
 }
 
 func TestRestoreRefusesSettings(t *testing.T) {

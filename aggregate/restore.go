@@ -215,10 +215,8 @@ func (r *restorer) readScope(in *body) {
 		// What was shown last is not known: it differs from whatever comes.
 		state.final, state.figures.orders = false, -1
 	}
-	for _, peaks := range []*peaks{&h.peaks, &h.pending} {
-		for _, p := range peaks.all() {
-			p.value, p.end = in.varint(), in.second()
-		}
+	for _, p := range h.settled.all() {
+		p.value, p.end = in.varint(), in.second()
 	}
 }
 
@@ -262,13 +260,8 @@ func (r *restorer) closeWindow(s *slider) {
 			continue
 		}
 		c.revision = 0
-		if w.end != w.end.minute() {
-			continue
+		if shown := w.show(scopeID(id), estimates); w.end == w.end.minute() {
+			a.history.set(w.end, scopeID(id), shown)
 		}
-		shown := c.figures
-		if estimates != nil {
-			shown.shoppers = estimates[id]
-		}
-		a.history.set(w.end, scopeID(id), shown)
 	}
 }

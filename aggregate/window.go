@@ -12,7 +12,8 @@ const neverWritten = -1
 
 // windowCell is one scope of a closed window.
 type windowCell struct {
-	figures
+	figures        // shoppers as tracked
+	shown    int64 // shoppers as written last: tracked or estimated
 	total    sums
 	revision int32
 	dirty    bool // to be written by the next Flush
@@ -22,10 +23,24 @@ type windowCell struct {
 // can still reach.
 type closedWindow struct {
 	end       second
-	cells     []windowCell // by scopeID; shoppers as tracked
+	cells     []windowCell // by scopeID
 	dirty     bool         // some cell is
 	estimated bool         // it held too many shoppers to count
 }
+
+// show notes and returns a scope's figures as they are to be written. estimates are
+// those of Aggregator.estimates.
+func (w *closedWindow) show(id scopeID, estimates []int64) figures {
+	c := &w.cells[id]
+	c.shown = c.shoppers
+	if estimates != nil {
+		c.shown = estimates[id]
+	}
+	return c.written()
+}
+
+// written returns the figures as they were written last.
+func (c *windowCell) written() figures { return figures{sums: c.sums, shoppers: c.shown} }
 
 func (w *closedWindow) mark(c *windowCell) { c.dirty, w.dirty = true, true }
 
@@ -159,9 +174,9 @@ func (a *Aggregator) gainShopper(id scopeID, start second, g gain) {
 }
 
 // writeWindows appends a windows record for each dirty cell, and carries its
-// figures on to the minutes and the peaks.
+// figures on to the minutes.
 func (a *Aggregator) writeWindows(now orders.Time) {
-	a.history.advance(a.slide.end.minute())
+	a.history.newest = max(a.history.newest, a.slide.end.minute())
 	for _, w := range a.closed.ordered {
 		if !w.dirty {
 			continue
@@ -179,10 +194,7 @@ func (a *Aggregator) writeWindows(now orders.Time) {
 			}
 			c.revision++
 			a.changes.noteRevision(w.end, id, c.revision)
-			shown := c.figures
-			if estimates != nil {
-				shown.shoppers = estimates[id]
-			}
+			shown := w.show(id, estimates)
 			a.noteFinal(w.end, id, shown)
 			a.emit(feed.TopicWindows, a.scopes.names[id], now, func(b []byte) []byte {
 				return appendWindow(b, windowRecord{

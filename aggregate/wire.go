@@ -24,7 +24,7 @@ import (
 // body begins with 1 if it is the last and 0 if not. What follows are entries,
 // each begun by its tag.
 const (
-	wireVersion = 1
+	wireVersion = 2
 
 	// MaxChangeBytes bounds the value of a Change.
 	MaxChangeBytes = 1 << 20

@@ -53,7 +53,8 @@ type History struct {
 	EmittedAt orders.Time `json:"emitted_at"`
 }
 
-// Peaks holds the highest final window of each figure since Total.Since.
+// Peaks holds the highest final window of each figure so far, windows at their
+// last revision.
 type Peaks struct {
 	Orders    Peak `json:"orders"`
 	Sales     Peak `json:"sales"`

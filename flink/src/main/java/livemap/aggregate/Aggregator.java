@@ -12,7 +12,7 @@ import java.util.List;
  */
 public final class Aggregator {
     /** Of the bytes that {@link #write} makes; another version is refused. */
-    private static final int VERSION = 2;
+    private static final int VERSION = 3;
 
     private final Settings settings;
     private final Scopes scopes = new Scopes();
@@ -124,7 +124,7 @@ public final class Aggregator {
             windows.closeThrough(Times.second(marks.now));
         }
         windows.writeClosed(now, out);
-        history.write(scopes, settings, now, out);
+        history.write(scopes, windows.closed, settings, now, out);
         for (int id : scopes.sorted) {
             if (batches.get(id).of > 0) {
                 String name = scopes.names.get(id);

@@ -5,7 +5,9 @@ import java.io.DataOutput;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 
 /** The windows that the watermark has passed and that corrections can still reach, by their end. */
 final class ClosedWindows {
@@ -15,6 +17,15 @@ final class ClosedWindows {
         final Sums total = new Sums();
         int revision = -1; // -1: not written yet
         boolean dirty; // to be written by the next flush
+        long shown; // shoppers as written last: tracked or estimated
+
+        /** The figures as they were written last. */
+        Sums.Figures written() {
+            Sums.Figures f = new Sums.Figures();
+            f.set(figures);
+            f.shoppers = shown;
+            return f;
+        }
     }
 
     static final class Window {
@@ -48,8 +59,11 @@ final class ClosedWindows {
         return byEnd.computeIfAbsent(end, Window::new);
     }
 
-    void dropThrough(long end) {
-        byEnd.headMap(end, true).clear();
+    /** Forgets the windows that end at end or before, and hands each over first. */
+    void dropThrough(long end, Consumer<Window> last) {
+        SortedMap<Long, Window> dropped = byEnd.headMap(end, true);
+        dropped.values().forEach(last);
+        dropped.clear();
     }
 
     void write(DataOutput out) throws IOException {
@@ -64,6 +78,7 @@ final class ClosedWindows {
                 c.total.write(out);
                 out.writeInt(c.revision);
                 out.writeBoolean(c.dirty);
+                out.writeLong(c.shown);
             }
         }
     }
@@ -79,6 +94,7 @@ final class ClosedWindows {
                 c.total.read(in);
                 c.revision = in.readInt();
                 c.dirty = in.readBoolean();
+                c.shown = in.readLong();
                 w.cells.add(c);
             }
         }

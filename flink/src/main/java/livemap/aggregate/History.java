@@ -33,17 +33,17 @@ final class History {
             }
         }
 
-        void merge(Peaks o) {
-            for (int i = 0; i < values.length; i++) {
-                raise(i, o.values[i], o.ends[i]);
-            }
+        private Peaks copy() {
+            Peaks p = new Peaks();
+            System.arraycopy(values, 0, p.values, 0, values.length);
+            System.arraycopy(ends, 0, p.ends, 0, ends.length);
+            return p;
         }
     }
 
     /** One key of the topic. */
     private static final class Scope {
-        Peaks peaks = new Peaks(); // of windows up to the newest whole minute
-        Peaks pending = new Peaks(); // of windows after it: they belong to the next record
+        final Peaks settled = new Peaks(); // of windows that no correction can reach any more
         long active = Times.NONE; // last whole minute that held an order
         long written = Times.NONE; // window_end of the last record
         boolean dirty; // a minute of the last record changed
@@ -59,26 +59,17 @@ final class History {
         }
     }
 
-    /** Makes newest the newest whole minute. A record holds the peaks of the windows up to its own end. */
+    /** Makes newest the newest whole minute. */
     void advance(long minute) {
-        if (minute <= newest) {
-            return;
-        }
-        newest = minute;
-        for (Scope s : scopes) {
-            s.peaks.merge(s.pending);
-            s.pending = new Peaks();
-        }
+        newest = Math.max(newest, minute);
     }
 
-    /** Takes a written window into the peaks and, if it ends with a whole minute, into the minutes. */
+    /** Takes a written window into the minutes, if it ends with a whole one, and notes whether a record that was written before says otherwise. */
     void noteFinal(long end, int id, Sums.Figures f) {
-        Scope s = scopes.get(id);
         if (end > newest) {
-            s.pending.raise(f, end);
             return;
         }
-        s.peaks.raise(f, end);
+        Scope s = scopes.get(id);
         s.dirty = s.dirty || end <= s.written;
         if (end == Times.minute(end)) {
             Sums.Figures copy = new Sums.Figures();
@@ -88,8 +79,32 @@ final class History {
         }
     }
 
+    /** Raises the peaks to a window that no correction can reach any more. */
+    void settle(ClosedWindows.Window w) {
+        for (int id = 0; id < w.cells.size(); id++) {
+            if (w.cells.get(id).figures.orders > 0) {
+                scopes.get(id).settled.raise(w.cells.get(id).written(), w.end);
+            }
+        }
+    }
+
+    /**
+     * The peaks of a scope up to the newest whole minute. They are those of windows as they are now, and not as
+     * they were when they were written first: a correction can bring a window over the number of shoppers that
+     * are counted, and its estimate can be less than what it had.
+     */
+    private Peaks peaks(int id, ClosedWindows closed) {
+        Peaks p = scopes.get(id).settled.copy();
+        for (ClosedWindows.Window w : closed.byEnd.headMap(newest, true).values()) {
+            if (id < w.cells.size() && w.cells.get(id).figures.orders > 0) {
+                p.raise(w.cells.get(id).written(), w.end);
+            }
+        }
+        return p;
+    }
+
     /** Writes a record for each scope that has a new whole minute or a corrected one. */
-    void write(Scopes names, Settings settings, long now, List<Output> out) {
+    void write(Scopes names, ClosedWindows closed, Settings settings, long now, List<Output> out) {
         for (int id : names.sorted) {
             Scope s = scopes.get(id);
             if (s.active == Times.NONE) {
@@ -114,7 +129,7 @@ final class History {
                 }
             });
             String name = names.names.get(id);
-            out.add(new Output("history", name, Json.history(name, end, settings.currency(), values, s.peaks, now)));
+            out.add(new Output("history", name, Json.history(name, end, settings.currency(), values, peaks(id, closed), now)));
         }
     }
 
@@ -137,11 +152,9 @@ final class History {
             }
         }
         for (Scope s : scopes) {
-            for (Peaks p : new Peaks[] {s.peaks, s.pending}) {
-                for (int i = 0; i < p.values.length; i++) {
-                    out.writeLong(p.values[i]);
-                    out.writeLong(p.ends[i]);
-                }
+            for (int i = 0; i < s.settled.values.length; i++) {
+                out.writeLong(s.settled.values[i]);
+                out.writeLong(s.settled.ends[i]);
             }
             out.writeLong(s.active);
             out.writeLong(s.written);
@@ -161,11 +174,9 @@ final class History {
             }
         }
         for (Scope s : scopes) {
-            for (Peaks p : new Peaks[] {s.peaks, s.pending}) {
-                for (int i = 0; i < p.values.length; i++) {
-                    p.values[i] = in.readLong();
-                    p.ends[i] = in.readLong();
-                }
+            for (int i = 0; i < s.settled.values.length; i++) {
+                s.settled.values[i] = in.readLong();
+                s.settled.ends[i] = in.readLong();
             }
             s.active = in.readLong();
             s.written = in.readLong();

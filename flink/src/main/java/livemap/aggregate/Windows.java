@@ -35,7 +35,7 @@ final class Windows {
     private final Sketches sketches = new Sketches();
     private final Slider slide = new Slider(); // the closed windows
     private final Slider ahead = new Slider(); // scratch: slide, moved on to the head
-    private final ClosedWindows closed = new ClosedWindows();
+    final ClosedWindows closed = new ClosedWindows();
     private final List<Running> running = new ArrayList<>(); // by scope
 
     Windows(Settings settings, Scopes scopes, History history) {
@@ -247,10 +247,9 @@ final class Windows {
         }
     }
 
-    /** Writes a windows record for each dirty cell, and carries its figures on to the minutes and the peaks. */
+    /** Writes a windows record for each dirty cell, and carries its figures on to the minutes. */
     void writeClosed(long now, List<Output> out) {
         history.advance(Times.minute(slide.end));
-        Sums.Figures shown = new Sums.Figures();
         for (ClosedWindows.Window w : closed.byEnd.values()) {
             if (!w.dirty) {
                 continue;
@@ -267,10 +266,8 @@ final class Windows {
                     continue;
                 }
                 c.revision++;
-                shown.set(c.figures);
-                if (estimates != null) {
-                    shown.shoppers = estimates[id];
-                }
+                c.shown = estimates == null ? c.figures.shoppers : estimates[id];
+                Sums.Figures shown = c.written();
                 history.noteFinal(w.end, id, shown);
                 String name = scopes.names.get(id);
                 out.add(new Output("windows", name, Json.window(name, w.end, c.revision, shown, c.total, true, settings, now)));
@@ -382,7 +379,7 @@ final class Windows {
 
     /** Forgets what no coming order can reach. */
     void prune(long earliest) {
-        closed.dropThrough(Times.second(earliest));
+        closed.dropThrough(Times.second(earliest), history::settle);
         panes.dropBefore(slide.end - reach());
         history.prune();
     }
