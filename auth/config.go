@@ -38,7 +38,8 @@ type Config struct {
 	// will do; without an audience the token must have none. Both are needed with
 	// JWKSURL, whose keys sign for others as well.
 	Issuer, Audience string
-	// Leeway is by how much clocks may differ; 0: [DefaultLeeway].
+	// Leeway is by how much clocks may differ; 0: [DefaultLeeway], negative: not at
+	// all.
 	Leeway time.Duration
 
 	// RevokedFile lists tokens and subjects that no longer count; reloaded.
@@ -95,8 +96,8 @@ func (c Config) Validate() error {
 	if c.JWKSRefresh != 0 && c.JWKSRefresh < MinRefresh {
 		bad("jwks-refresh %v: must be at least %v", c.JWKSRefresh, MinRefresh)
 	}
-	if c.Leeway < 0 || c.Leeway > MaxLeeway {
-		bad("leeway %v: must be between 0s and %v", c.Leeway, MaxLeeway)
+	if c.Leeway > MaxLeeway {
+		bad("leeway %v: must be at most %v", c.Leeway, MaxLeeway)
 	}
 	return errors.Join(errs...)
 }
@@ -109,6 +110,7 @@ func (c Config) withDefaults() Config {
 	if c.Leeway == 0 {
 		c.Leeway = DefaultLeeway
 	}
+	c.Leeway = max(c.Leeway, 0)
 	if c.CacheBytes == 0 {
 		c.CacheBytes = DefaultCacheBytes
 	}

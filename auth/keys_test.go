@@ -193,9 +193,9 @@ func TestThumbprint(t *testing.T) {
 func TestConfigReportsEverything(t *testing.T) {
 	dir := t.TempDir()
 	err := Config{
-		HS256KeyFile: filepath.Join(dir, "none"), JWKSURL: "http://keys.example/jwks", JWKSRefresh: 1, Leeway: -1,
+		HS256KeyFile: filepath.Join(dir, "none"), JWKSURL: "http://keys.example/jwks", JWKSRefresh: 1, Leeway: 2 * MaxLeeway,
 	}.Validate()
-	for _, part := range []string{"only one", "jwks-url", "https://", "issuer and audience", "jwks-refresh 1ns", "leeway -1ns"} {
+	for _, part := range []string{"only one", "jwks-url", "https://", "issuer and audience", "jwks-refresh 1ns", "leeway 10m0s"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("the error lacks %q: %v", part, err)
 		}

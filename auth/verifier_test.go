@@ -249,6 +249,19 @@ func TestTimes(t *testing.T) {
 				t.Errorf("exp %d: ends at %v", tt.exp-now, p.Expires())
 			}
 		}
+		c := hs.config()
+		c.Leeway = -1
+		none := newVerifier(t, c)
+		for _, exp := range []int64{now, now + 1} {
+			want := Problem("")
+			if exp == now {
+				want = ProblemExpired
+			}
+			_, err := none.Verify(t.Context(), hs.sign(t, nil, claimsFor(map[string]any{"exp": exp})))
+			if problemOf(t, err) != want {
+				t.Errorf("without leeway, exp %d: %v, want %q", exp-now, err, want)
+			}
+		}
 		// What the cache holds ends as well, to the second.
 		token := hs.sign(t, nil, claimsFor(map[string]any{"exp": now + 5}))
 		for range 2 {

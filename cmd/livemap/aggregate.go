@@ -52,7 +52,7 @@ func (f aggregateFlags) config() (aggregate.Config, error) {
 	if f.Rates != "" {
 		c.Rates, ratesErr = readRates(f.Rates)
 	}
-	return c, errors.Join(sinceErr, ratesErr)
+	return c, errors.Join(notNegative("disorder", f.Disorder), notNegative("lateness", f.Lateness), notNegative("idle", f.Idle), sinceErr, ratesErr)
 }
 
 func readRates(path string) (*aggregate.Rates, error) {
@@ -66,15 +66,6 @@ func readRates(path string) (*aggregate.Rates, error) {
 		return nil, fmt.Errorf("rates %s: %w", path, err)
 	}
 	return rates, nil
-}
-
-// explicit turns a duration of zero that a person asked for into the negative
-// one that package aggregate reads as zero; its own zero means the default.
-func explicit(d time.Duration) time.Duration {
-	if d == 0 {
-		return -1
-	}
-	return d
 }
 
 // collectAt is how much memory may grow, in per cent, before the collector runs.

@@ -173,6 +173,9 @@ func (c *demoCmd) firstStart(dir string, now orders.Time) (since orders.Time, fr
 // source opens the source of orders. A synthetic world that is new begins where
 // the totals do; one that goes on begins now.
 func (c *demoCmd) source(since orders.Time, fresh bool, now orders.Time) (orders.Source, pacer.Config, error) {
+	if c.Rate == pacer.Max.String() {
+		return nil, pacer.Config{}, fmt.Errorf("rate %q: the demo goes on for ever; give orders per second", c.Rate)
+	}
 	flags := ordersCmd{Source: c.Source, Rate: c.Rate, Speed: 1440, Seed: uint64(now)}
 	if c.Source != "synthetic" {
 		flags.Rate = "" // by its own times

@@ -45,13 +45,14 @@ func (f doorFlags) door(log *slog.Logger) (*auth.Door, error) {
 		open = []string{"*"}
 	}
 	var anonymousErr, keysErr error
+	flagsErr := f.verifyFlags.check()
 	if len(open) > 0 {
 		d.Anonymous, anonymousErr = auth.Anonymous(open...)
 	}
 	if keys.Enabled() {
 		d.Verifier, keysErr = auth.New(keys)
 	}
-	return d, errors.Join(anonymousErr, keysErr)
+	return d, errors.Join(flagsErr, anonymousErr, keysErr)
 }
 
 // sessionFlags say what the bundled page may see that nobody gave a token to.

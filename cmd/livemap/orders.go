@@ -36,7 +36,7 @@ type ordersCmd struct {
 func (c *ordersCmd) Run(e env) error {
 	k := c.kafkaFlags.config(e)
 	src, pace, err := openSource(c, orders.TimeOf(time.Now()))
-	if err := errors.Join(err, k.Validate()); err != nil {
+	if err := errors.Join(err, pace.Validate(), atLeastOne("partitions", int(c.Partitions)), k.Validate()); err != nil {
 		return usage(err)
 	}
 	if c.ClassificationOut != "" {

@@ -60,7 +60,7 @@ func (c *serveCmd) Run(e env) error {
 	cfg.Branding, pageErr = configuredPage(e.config)
 	cfg.Door, doorErr = c.doorFlags.door(e.log)
 	cfg.Session, sessionErr = c.sessionFlags.session(c.verifyFlags)
-	if err := errors.Join(doorErr, sessionErr, topicsErr, pageErr, cfg.Validate()); err != nil {
+	if err := errors.Join(doorErr, sessionErr, topicsErr, pageErr, c.streamFlags.check(), cfg.Validate()); err != nil {
 		return usage(err)
 	}
 	s, err := server.New(cfg)
@@ -85,6 +85,17 @@ func (f streamFlags) config() server.Config {
 		TrustedProxies: f.TrustedProxies,
 		Balancers:      f.ProxyProtocol,
 	}
+}
+
+// check reports what config would pass on as something else.
+func (f streamFlags) check() error {
+	return errors.Join(
+		atLeastOne("max-clients", f.MaxClients),
+		notZero("heartbeat", f.Heartbeat),
+		notZero("stall-timeout", f.StallTimeout),
+		notNegative("max-stream-age", f.MaxStreamAge),
+		notNegative("drain", f.Drain),
+	)
 }
 
 // configuredTopics reads the topics of the configuration file; nil means the

@@ -52,10 +52,15 @@ func (f verifyFlags) config(log *slog.Logger) auth.Config {
 		JWKSRefresh:   f.JWKSRefresh,
 		Issuer:        f.Issuer,
 		Audience:      f.Audience,
-		Leeway:        f.Leeway,
+		Leeway:        explicit(f.Leeway),
 		RevokedFile:   f.RevokedFile,
 		Logger:        log,
 	}
+}
+
+// check reports what config would pass on as something else.
+func (f verifyFlags) check() error {
+	return errors.Join(notNegative("leeway", f.Leeway), notZero("jwks-refresh", f.JWKSRefresh))
 }
 
 // mintCmd is livemap token mint.
@@ -188,6 +193,9 @@ type inspectCmd struct {
 
 // Run explains the token. It fails when the keys given refuse it.
 func (c *inspectCmd) Run(e env) error {
+	if err := c.Verify.check(); err != nil {
+		return usage(err)
+	}
 	var verifier *auth.Verifier // nil: no key was given
 	if config := c.Verify.config(nil); config.Enabled() {
 		v, err := auth.New(config)
