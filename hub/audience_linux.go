@@ -1,5 +1,7 @@
 package hub
 
+import "time"
+
 // audience are the clients of a shard that have the same view.
 type audience struct {
 	listener
@@ -45,13 +47,63 @@ func (s *shard) discharge(c *slot) {
 	s.hub.leave(a.view)
 }
 
-// tell sends what is new to those who wait for it.
-func (s *shard) tell(a *audience) {
+// aloneClients is after how many clients, of those that each take a call, the
+// clock is read for how long they waited.
+const aloneClients = 16
+
+// tell sends what is new to those who wait for it: since arrived, unless that is
+// zero.
+func (s *shard) tell(a *audience, arrived time.Time) {
 	for i := a.first; i != none && a.clients > 0; {
-		behind := s.slab.at(i).behind // a client that is full or gone leaves the list
-		s.flush(i)
-		i = behind
+		told := 0
+		if s.queue != nil {
+			i, told = s.tellTogether(a, i)
+		} else {
+			i, told = s.tellAlone(i)
+		}
+		if !arrived.IsZero() {
+			s.waits.add(time.Since(arrived), told)
+		}
 	}
+}
+
+// tellAlone is tell for some clients of the list from i on, with a call for each.
+// It returns who comes next, and how many they were.
+func (s *shard) tellAlone(i int32) (next int32, told int) {
+	for i != none && told < aloneClients {
+		next = s.slab.at(i).behind // a client that is full or gone leaves the list
+		s.flush(i)
+		i = next
+		told++
+	}
+	return i, told
+}
+
+// tellTogether is tellAlone with one call for all that are owed the same, as many
+// as it takes.
+func (s *shard) tellTogether(a *audience, i int32) (next int32, told int) {
+	c := s.slab.at(i)
+	if !c.inRing() || s.gather(c).result != some {
+		next = c.behind
+		s.flush(i)
+		return next, 1
+	}
+	g := &s.gathered
+	s.told = s.told[:0]
+	for next = i; ; {
+		s.queue.Add(int(c.fd), &g.send)
+		s.told = append(s.told, next)
+		next = c.behind
+		if next == none || s.queue.Full() {
+			break
+		}
+		if c = s.slab.at(next); !c.inRing() || !g.fits(c, a) {
+			break
+		}
+	}
+	told = len(s.told)
+	s.sendTogether(g)
+	return next, told
 }
 
 // rank puts a client into a state, and into or out of the list of the idle.

@@ -97,6 +97,9 @@ type Config struct {
 	// Shards is the number of loops that drive sockets where there is epoll;
 	// 0: one for each processor, negative: none, so that HandOver declines.
 	Shards int
+	// OneByOne makes shards send to each client with a call of its own even where
+	// the kernel (by io_uring) takes many sends in one.
+	OneByOne bool
 
 	MaxClients   int
 	RingBytes    int // of one ring

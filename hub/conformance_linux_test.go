@@ -9,7 +9,7 @@ import (
 )
 
 func init() {
-	drivers = append(drivers, driver{"shard", 2, serveShard}, driver{"shard of bare sockets", 2, serveBare})
+	drivers = append(drivers, driver{"shard", 2, serveShard, false}, driver{"shard of bare sockets", 2, serveBare, true})
 	links["shard"] = linkShard
 }
 

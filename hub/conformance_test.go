@@ -20,10 +20,11 @@ type driver struct {
 	name   string
 	shards int
 	// serve drives a client whose connection was taken over, until it is over.
-	serve func(c *Client, conn *net.TCPConn, head []byte) CloseReason
+	serve    func(c *Client, conn *net.TCPConn, head []byte) CloseReason
+	oneByOne bool // Config.OneByOne
 }
 
-var drivers = []driver{{"walker", -1, serveWalker}}
+var drivers = []driver{{"walker", -1, serveWalker, false}}
 
 // socketSink is what package server uses for a socket.
 type socketSink struct{ *net.TCPConn }
@@ -80,7 +81,7 @@ func TestConformance(t *testing.T) {
 			t.Run(d.name+"/"+test.name, func(t *testing.T) {
 				t.Parallel()
 				s := &suite{stage: newStage(t, func(c *Config) {
-					c.Shards = d.shards
+					c.Shards, c.OneByOne = d.shards, d.oneByOne
 					if test.change != nil {
 						test.change(c)
 					}

@@ -25,7 +25,7 @@ const maxJoined = 8 << 10
 func (s *shard) gather(c *slot) *gathered {
 	g := &s.gathered
 	a := *s.audiences.at(c.audience)
-	if g.valid && g.audience == c.audience && g.from == c.position && g.batch.head == a.view.ring.head.Load() {
+	if g.fits(c, a) {
 		return g
 	}
 	s.ungather()
@@ -40,6 +40,11 @@ func (s *shard) gather(c *slot) *gathered {
 		g.fill()
 	}
 	return g
+}
+
+// fits says whether it is what is owed to c, one of the audience a.
+func (g *gathered) fits(c *slot, a *audience) bool {
+	return g.valid && g.audience == c.audience && g.from == c.position && g.batch.head == a.view.ring.head.Load()
 }
 
 // fill makes the batch what is sent.

@@ -19,18 +19,12 @@ type metrics struct {
 	historyReads    prometheus.Counter
 	historyFailures prometheus.Counter
 
-	delivery prometheus.Histogram
+	delivery *deliveries
 
 	gaps   map[GapReason]prometheus.Counter
 	closes map[CloseReason]prometheus.Counter
 
 	collectors []prometheus.Collector
-}
-
-// deliveryBuckets are from what a few clients take to what nobody should wait for.
-var deliveryBuckets = []float64{
-	.00005, .0001, .0002, .0003, .0004, .0005, .0006, .0007, .0008, .0009, .001, .0012, .0015, .002, .003, .005,
-	.01, .02, .05, .1, .2, .5, 1, 2, 5,
 }
 
 func newMetrics() *metrics {
@@ -51,10 +45,7 @@ func newMetrics() *metrics {
 	m.pages = counter("pages_built_total", "Prefixes built that are pages of the history.")
 	m.historyReads = counter("history_reads_total", "Times that the history was read for clients from before the journals.")
 	m.historyFailures = counter("history_failures_total", "Times that the history could not be read.")
-	m.delivery = prometheus.NewHistogram(prometheus.HistogramOpts{
-		Namespace: "livemap", Subsystem: "hub", Name: "delivery_seconds", Buckets: deliveryBuckets,
-		Help: "Time from the arrival of records in the hub until the last client of a shard that waited for them was sent them.",
-	})
+	m.delivery = newDeliveries()
 	gaps := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: "livemap", Subsystem: "hub", Name: "gaps_total", Help: "Gap events made, by reason.",
 	}, []string{"reason"})

@@ -21,27 +21,63 @@ const (
 func (s *shard) flush(i int32) {
 	c := s.slab.at(i)
 	for range maxSteps {
-		switch s.step(i, c) {
-		case more:
-			continue
-		case settled:
-			s.rank(i, c, idle)
-		case cut:
-			if c.state != full {
-				c.since = s.now
-			}
-			s.rank(i, c, full)
-		case parted:
+		if p := s.step(i, c); p != more {
+			s.await(i, c, p)
+			return
 		}
-		return
 	}
 	s.rank(i, c, busy)
 	s.again = append(s.again, ticket{i, c.turn})
 }
 
+// await says what a client waits for that was sent all it can be.
+func (s *shard) await(i int32, c *slot, p progress) {
+	switch p {
+	case settled:
+		s.rank(i, c, idle)
+	case cut:
+		if c.state != full {
+			c.since = s.now
+		}
+		s.rank(i, c, full)
+	case more, parted:
+	}
+}
+
+// sendTogether sends g to all who are to be told, with one call.
+func (s *shard) sendTogether(g *gathered) {
+	if len(s.told) == 1 { // for one the queue is a detour
+		s.queue.Empty()
+		s.flush(s.told[0])
+		return
+	}
+	if err := s.queue.Send(); err != nil {
+		defer s.forgoQueue(err)
+	}
+	left := s.told[:0] // those for whom there is more
+	for k, i := range s.told {
+		c := s.slab.at(i)
+		n, err := s.queue.Result(k)
+		if err != nil {
+			s.drop(i, CloseLeft)
+			continue
+		}
+		s.count(c, n)
+		p := s.sentFrames(c, g, n)
+		s.await(i, c, p)
+		if p == more {
+			left = append(left, i)
+		}
+	}
+	s.queue.Empty()
+	for _, i := range left {
+		s.flush(i)
+	}
+}
+
 // step makes one write.
 func (s *shard) step(i int32, c *slot) progress {
-	if c.rest != none || c.prefix != none || c.offset != 0 || c.ending {
+	if !c.inRing() {
 		return s.stepParts(i, c)
 	}
 	g := s.gather(c)

@@ -18,6 +18,10 @@ const (
 	drainInterval = 10 * time.Millisecond // while draining
 )
 
+// togetherClients is how many clients one call sends to. More save nothing
+// measurable; during the call, of a millisecond at the most, the loop sees nothing.
+const togetherClients = 256
+
 // keptArrivals is the greatest list of arrivals that is used again.
 const keptArrivals = 64
 
@@ -42,6 +46,8 @@ type shard struct {
 	byView      map[*view]int32
 	permissions places[Permission]
 	gathered    gathered
+	queue       *poll.Queue // nil: one call for each client
+	told        []int32     // clients whose sends are in the queue
 	out         poll.Send
 	scratch     []byte
 	again       []ticket // busy
@@ -52,6 +58,7 @@ type shard struct {
 	cutAt       orders.Time // when those still here are cut off; 0: not yet
 	frames      int         // sent, not counted yet in the metrics
 	bytes       int         // likewise
+	waits       waits       // likewise
 	quit        bool
 	overs       map[int32]func(CloseReason) // by slot; tests only
 
@@ -163,6 +170,34 @@ func (s *shard) run(p *poll.Poller) error {
 	return nil
 }
 
+// openQueue makes one call do for many clients, where the kernel lets it.
+func (s *shard) openQueue() {
+	if s.hub.config.OneByOne {
+		return
+	}
+	q, err := poll.NewQueue(togetherClients)
+	if err != nil {
+		if s.number == 0 { // it is the same for all
+			s.hub.config.Logger.Info("each send is a call of its own, which costs more: io_uring cannot be used", "reason", err)
+		}
+		return
+	}
+	s.queue, s.told = q, make([]int32, 0, togetherClients)
+}
+
+// forgoQueue goes on with one call for each client.
+func (s *shard) forgoQueue(reason error) {
+	s.hub.config.Logger.Warn("each send is a call of its own from now on, which costs more: io_uring failed", "shard", s.number, "reason", reason)
+	s.closeQueue()
+}
+
+func (s *shard) closeQueue() {
+	if s.queue != nil {
+		s.queue.Close() //nolint:errcheck // nothing is left to lose
+		s.queue = nil
+	}
+}
+
 // wreck is what is left of a shard that failed: it ends its clients, and those
 // that still come, until quit is posted.
 func (s *shard) wreck(p *poll.Poller) {
@@ -201,10 +236,7 @@ func (s *shard) read(p *poll.Poller) {
 		call()
 	}
 	for _, n := range m.news {
-		s.tell(n.audience)
-		if !n.arrived.IsZero() {
-			s.hub.metrics.delivery.Observe(time.Since(n.arrived).Seconds())
-		}
+		s.tell(n.audience, n.arrived)
 	}
 }
 
@@ -227,6 +259,9 @@ func (s *shard) report() {
 		s.hub.metrics.sent.Add(float64(s.frames))
 		s.hub.metrics.bytes.Add(float64(s.bytes))
 		s.frames, s.bytes = 0, 0
+	}
+	if s.waits.clients > 0 {
+		s.hub.metrics.delivery.take(&s.waits)
 	}
 }
 
@@ -265,12 +300,14 @@ func (ss *shards) start() (stop func(), failed <-chan error, err error) {
 			stop()
 			return nil, nil, fmt.Errorf("shard %d: %w", s.number, err)
 		}
+		s.openQueue()
 		s.mail.mu.Lock()
 		s.mail.poller = p
 		s.mail.mu.Unlock()
 		p.Wake() // for what came before
 		loops.Go(func() {
 			defer p.Close() //nolint:errcheck // nothing is left to lose
+			defer s.closeQueue()
 			if err := s.run(p); err != nil {
 				failures <- err
 				s.wreck(p)

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -82,6 +83,8 @@ func TestShardAllocations(t *testing.T) {
 			}
 			defer p.Close()
 			shard, offset := s.shards.all[0], int64(0)
+			shard.openQueue()
+			defer shard.closeQueue()
 			publish := func() {
 				if err := s.Publish([]Record{{Topic: 0, Offset: offset, Key: []byte("a"), Value: []byte(`{"v":1}`)}}); err != nil {
 					t.Fatal(err)
@@ -231,6 +234,52 @@ func TestShardLeavesNothing(t *testing.T) {
 	}
 	if s.Clients() != 0 || s.views != 0 {
 		t.Errorf("%d clients, %d views left", s.Clients(), s.views)
+	}
+}
+
+// What many are owed goes out with few calls, and each gets the same, in order and
+// whole: also who reads nothing for a while, and when others leave meanwhile.
+func TestTellTogether(t *testing.T) {
+	const clients, records = togetherClients + 50, 40
+	s := newStage(t, func(c *Config) { c.Shards = 1 })
+	stop := s.running()
+	large := strings.Repeat("x", 8000)
+	var want []string
+	publish := func(i int) {
+		want = append(want, fmt.Sprintf("events %d%s", i, large))
+		s.put(fmt.Sprintf("events/0@%d a=%d%s", i, i, large))
+	}
+	peers := make([]*peer, clients)
+	for i := range peers {
+		peers[i], _ = s.attach(only("events"), 64<<10)
+	}
+	publish(0)
+	for _, p := range peers { // when they have that, they wait for more
+		p.readUntil("events 0", 64<<10)
+	}
+	want = nil
+	slow, gone := peers[7], peers[9]
+	if err := errors.Join(gone.SetLinger(0), gone.Close()); err != nil {
+		t.Fatal(err)
+	}
+	gone.over(CloseLeft)
+	var readers sync.WaitGroup
+	for _, p := range peers {
+		if p != slow && p != gone {
+			readers.Go(func() { wantEvents(t, p.readUntil(fmt.Sprintf("events %d", records-1), 64<<10), want...) })
+		}
+	}
+	for i := 1; i < records; i++ {
+		publish(i)
+	}
+	readers.Wait()
+	wantEvents(t, slow.readUntil(fmt.Sprintf("events %d", records-1), 1000), want...)
+	for _, p := range peers {
+		p.Close()
+	}
+	stop()
+	if cap(s.shards.all[0].told) == 0 {
+		t.Log("each got it by a call of its own: io_uring cannot be used here")
 	}
 }
 

@@ -27,6 +27,12 @@ type slot struct {
 	said   bool  // goodbye is on its way: close when the rest is out
 }
 
+// inRing says whether what a client is owed are whole frames of the ring, and
+// nothing else.
+func (c *slot) inRing() bool {
+	return c.rest == none && c.prefix == none && c.offset == 0 && !c.ending
+}
+
 // none is the place of what is not there.
 const none = -1
 

@@ -17,8 +17,8 @@ type bucket struct {
 	count   float64 // with those of the buckets before
 }
 
-// deliveries is ours: from a record's arrival in the pod until the last client
-// that waited for it was sent it.
+// deliveries is ours: from a record's arrival in the pod until a client that
+// waited for it was sent it.
 const deliveries = "livemap_hub_delivery_seconds"
 
 // histogram reads one of the server's; nil where the server has none.

@@ -29,6 +29,7 @@ type serveCmd struct {
 // streamFlags are the limits and times of the streams.
 type streamFlags struct {
 	Shards         int            `help:"Loops that drive the streams; 0 for one per core, negative for a goroutine per stream." default:"0"`
+	IOURing        bool           `name:"io-uring" help:"Send to many streams with one call where the kernel lets it." default:"true" negatable:""`
 	MaxClients     int            `help:"Streams at once; beyond, a client is told to come back later." default:"20000"`
 	Heartbeat      time.Duration  `help:"Time between two heartbeat events." default:"15s"`
 	StallTimeout   time.Duration  `help:"A client that accepts nothing for so long is closed." default:"60s"`
@@ -76,6 +77,7 @@ func (f streamFlags) config() server.Config {
 	return server.Config{
 		Hub: hub.Config{
 			Shards:       f.Shards,
+			OneByOne:     !f.IOURing,
 			MaxClients:   f.MaxClients,
 			Heartbeat:    f.Heartbeat,
 			StallTimeout: f.StallTimeout,

@@ -1,7 +1,7 @@
 // Package poll is the little that a shard needs of the kernel: to wait for many
-// sockets at once, and to write to one without waiting. It exists on Linux;
-// elsewhere it is empty and the hub's portable walker does the work. Start at
-// Poller.
+// sockets at once, and to write without waiting, to one or, where the kernel lets
+// it, to many with one call. It exists on Linux; elsewhere it is empty and the
+// hub's portable walker does the work. Start at Poller; sends are in Send and Queue.
 //
 // # Contract
 //

@@ -86,38 +86,56 @@ func (s *Send) Add(b []byte) {
 // Bytes returns how much there is to send.
 func (s *Send) Bytes() int { return s.bytes }
 
+// sendFlags make a send take what the socket has room for.
+const sendFlags = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL
+
 // To sends what the socket takes at once and returns how much that was. A full
 // socket is no error: it takes less, or nothing. x/sys has a call for this, but
 // that makes a list anew, on the heap, for every client.
+func (s *Send) To(fd int) (int, error) {
+	if len(s.iov) == 0 {
+		return 0, nil
+	}
+	return sent(s.to(fd))
+}
+
+// sent is what the kernel said of a send.
+func sent(n int, errno syscall.Errno) (int, error) {
+	switch errno {
+	case 0:
+		return n, nil
+	case syscall.EAGAIN:
+		return 0, nil
+	default:
+		return 0, fmt.Errorf("send: %w", errno)
+	}
+}
+
+// to makes the call.
 //
 // The calls are raw: they do not wait, and telling Go's scheduler of each that it
 // might would cost a twentieth of all that sending costs. One slice goes by
 // sendto, which need not fetch a list first.
-func (s *Send) To(fd int) (int, error) {
-	const flags = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL
-	if len(s.iov) == 0 {
-		return 0, nil
-	}
-	s.head.Iov = &s.iov[0]
-	s.head.SetIovlen(len(s.iov))
+func (s *Send) to(fd int) (int, syscall.Errno) {
 	for {
 		var n uintptr
 		var errno syscall.Errno
 		if len(s.iov) == 1 {
-			n, _, errno = unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(s.iov[0].Base)), uintptr(s.iov[0].Len), flags, 0, 0)
+			n, _, errno = unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(s.iov[0].Base)), uintptr(s.iov[0].Len), sendFlags, 0, 0)
 		} else {
-			n, _, errno = unix.RawSyscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&s.head)), flags)
+			n, _, errno = unix.RawSyscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(s.message())), sendFlags)
 		}
-		switch errno {
-		case 0:
-			return int(n), nil
-		case syscall.EINTR:
-		case syscall.EAGAIN:
-			return 0, nil
-		default:
-			return 0, fmt.Errorf("send: %w", errno)
+		if errno != syscall.EINTR {
+			return int(n), errno
 		}
 	}
+}
+
+// message is the list in the form for sendmsg.
+func (s *Send) message() *unix.Msghdr {
+	s.head.Iov = &s.iov[0]
+	s.head.SetIovlen(len(s.iov))
+	return &s.head
 }
 
 // Abandon has Close throw away what the socket has not sent, which the kernel
