@@ -65,6 +65,10 @@ type Config struct {
 	ConnectTimeout time.Duration // from connecting to the head of the answer; 0: 10 s
 	IdleTimeout    time.Duration // without a byte the connection counts as dead; 0: 60 s
 
+	// Settle is how long after a client asked what was published has no part in the
+	// latencies: while many come, each waits for the others' joins.
+	Settle time.Duration
+
 	// KernelTime takes what a client reads to have come when the kernel received
 	// the last byte of it, instead of when the swarm got round to reading: a swarm
 	// that is busy, or gives way to others, then measures the server and not itself.
@@ -108,6 +112,7 @@ func (c *Config) Validate() error {
 	}
 	between("ramp", c.Ramp, 0, 24*time.Hour)
 	between("duration", c.Duration, time.Second, MaxDuration)
+	between("settle", c.Settle, 0, MaxDuration)
 	between("slow pause", c.SlowPause, 0, time.Hour)
 	between("slow read", c.SlowRead, 0, time.Hour)
 	between("storm every", c.StormEvery, 0, 24*time.Hour)

@@ -46,6 +46,7 @@ const (
 	Malformed  // records whose data could not be read
 
 	Backlog   // records published before the client was connected
+	Settling  // records published less than Config.Settle after it was
 	Unstamped // records without a time of publication
 	Ahead     // records from the future: clocks differ
 	Overlong  // latencies beyond an hour, counted as an hour
@@ -75,7 +76,7 @@ var countNames = [numCounts]string{
 	"refused", "reset", "timed_out", "silent", "unreachable", "status_4xx", "status_5xx", "bad_answer", "too_large",
 	"bytes", "events", "records", "hellos", "heartbeats", "deletes",
 	"lost", "duplicated", "reordered", "superseded", "missed", "behind", "repeated", "unjudged", "malformed",
-	"backlog", "unstamped", "ahead", "overlong",
+	"backlog", "settling", "unstamped", "ahead", "overlong",
 	"gap_slow", "gap_expired", "gap_unknown_id", "gap_recreated", "gap_truncated", "gap_reset", "gap_other",
 	"goodbye_drain", "goodbye_expired", "goodbye_overload", "goodbye_behind", "goodbye_rebalance", "goodbye_slow", "goodbye_end", "goodbye_other",
 }

@@ -12,13 +12,14 @@ type reading struct {
 	envelope bool
 	sequence string // field; empty: none
 	time     string // field of the value; empty: the envelope's at
+	settle   int64  // Config.Settle in microseconds
 }
 
 // defaultTime is the field of livemap's records with the time of publication.
 const defaultTime = "emitted_at"
 
 func readingOf(c *Config, t *target) reading {
-	r := reading{envelope: t.envelope, sequence: c.Sequence, time: c.Time}
+	r := reading{envelope: t.envelope, sequence: c.Sequence, time: c.Time, settle: c.Settle.Microseconds()}
 	if !r.envelope && r.time == "" {
 		r.time = defaultTime
 	}
@@ -161,14 +162,16 @@ func (r *receiver) sameID(e *sse.Event) {
 // that was due in it, and is not left out because nobody could look at a clock
 // meanwhile (which is called coordinated omission).
 //
-// Left out are records from before the client asked, which come as history, and
-// clients that are slow on purpose.
+// Left out are records from before the client asked, which come as history, those
+// from before it has settled, and clients that are slow on purpose.
 func (r *receiver) latencyOf(p *placed) {
 	switch {
 	case !p.hasAt:
 		r.counts[Unstamped]++
 	case p.at < r.cur.asked:
 		r.counts[Backlog]++
+	case p.at < r.cur.asked+r.reading.settle:
+		r.counts[Settling]++
 	case r.cur.slow:
 	case p.at > r.now:
 		r.counts[Ahead]++

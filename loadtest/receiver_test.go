@@ -178,6 +178,20 @@ func TestWhatIsNoLatency(t *testing.T) {
 	}
 }
 
+// TestSettle: what is published sooner after a client asked than it takes to settle is
+// a record like any other, but no latency.
+func TestSettle(t *testing.T) {
+	r, c := testReceiver(t, Config{Connections: 1, Settle: time.Second}, true)
+	for i, at := range []int64{c.asked - 1, c.asked, c.asked + 999_999, c.asked + 1_000_000} {
+		if err := r.receive(c, frame("t", 0, int64(i), "k", at, fmt.Sprint(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := r.latency.TotalCount(); n != 1 || r.counts[Backlog] != 1 || r.counts[Settling] != 2 || r.counts[Records] != 4 {
+		t.Errorf("%d latencies of %d records, %d backlog, %d settling", n, r.counts[Records], r.counts[Backlog], r.counts[Settling])
+	}
+}
+
 // TestConnectCountsFromDue: a client that was due long before it could connect
 // waited all that time.
 func TestConnectCountsFromDue(t *testing.T) {

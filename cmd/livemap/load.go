@@ -58,6 +58,7 @@ type loadSwarmCmd struct {
 	Time           string        `placeholder:"FIELD" help:"Field of the data with the time of publication. Default: at of the envelope, otherwise emitted_at."`
 	ConnectTimeout time.Duration `default:"10s" help:"Time from connecting to the answer."`
 	IdleTimeout    time.Duration `default:"60s" help:"Time without a byte after which a connection counts as dead."`
+	Settle         time.Duration `default:"0s" help:"Time after a client asked before which nothing published counts for the latencies: while many come, each waits for the others."`
 	KernelTime     bool          `help:"Take the time at which the kernel received a record, instead of that at which the swarm read it."`
 	MaxEventBytes  int           `default:"4194304" help:"Largest event."`
 
@@ -111,7 +112,7 @@ func (c *loadSwarmCmd) config(e env, tokens []string) loadtest.Config {
 		Slow: float64(c.Slow), SlowPause: c.SlowPause, SlowRead: c.SlowRead,
 		Pattern: loadtest.Pattern(c.Pattern), ChurnRate: float64(c.ChurnRate), StormEvery: c.StormEvery, Eager: c.Eager,
 		Sources: c.Source, Loops: c.Loops, StateTopics: c.StateTopics, Sequence: c.Sequence, Time: c.Time,
-		MaxEventBytes: c.MaxEventBytes, ConnectTimeout: c.ConnectTimeout, IdleTimeout: c.IdleTimeout, KernelTime: c.KernelTime,
+		MaxEventBytes: c.MaxEventBytes, ConnectTimeout: c.ConnectTimeout, IdleTimeout: c.IdleTimeout, Settle: c.Settle, KernelTime: c.KernelTime,
 		Progress: loadtest.NewView(e.stdout, isTerminal(e.stdout)).Show, Logger: e.log,
 	}
 	if c.FindLimit {

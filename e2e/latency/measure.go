@@ -11,11 +11,11 @@ import (
 	"livemap/e2e/stage"
 )
 
-// How long each swarm takes. The ramp is short: what comes during it comes to
-// fewer clients.
+// How long each swarm takes. What comes while clients do comes to fewer, and
+// waits for their joins: it is not part of the latencies.
 var (
-	steady = []string{"--ramp", "1s", "--duration", "12s"}
-	stormy = []string{"--ramp", "5s", "--duration", "20s"}
+	steady = []string{"--ramp", "1s", "--settle", "2s", "--duration", "14s"}
+	stormy = []string{"--ramp", "5s", "--settle", "5s", "--duration", "20s"}
 )
 
 const stormEvery = "10s"
