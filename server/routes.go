@@ -115,7 +115,7 @@ func (s *Server) latest(w http.ResponseWriter, r *http.Request, permit *auth.Per
 		return
 	}
 	if !values.Has("key") { // an empty one is a key like others
-		refuse(http.StatusBadRequest, "key is missing: name the one whose value is wanted, as in topic=metrics&key=world").write(w)
+		refuse(http.StatusBadRequest, "key is missing: name the one whose value is wanted, such as world").write(w)
 		return
 	}
 	name, key := values.Get("topic"), values.Get("key")

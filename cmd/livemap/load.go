@@ -123,11 +123,8 @@ func (c *loadSwarmCmd) config(e env, tokens []string) loadtest.Config {
 
 func (c *loadSwarmCmd) Run(e env) error {
 	tokens, err := c.tokens()
-	if err != nil {
-		return usage(err)
-	}
 	config := c.config(e, tokens)
-	if err := config.Validate(); err != nil {
+	if err := errors.Join(err, writable("json", c.JSON), writable("report", c.Report), config.Validate()); err != nil {
 		return usage(err)
 	}
 	report, err := loadtest.Run(e.ctx, config)
@@ -185,6 +182,33 @@ func publish(e env, p *loadtest.Report, jsonFile, htmlFile string) error {
 	}
 	if htmlFile != "" {
 		err = errors.Join(err, writeFile(htmlFile, p.WriteHTML))
+	}
+	return err
+}
+
+// writable says before a run why what it finds could not be written after it. It
+// leaves no file behind.
+func writable(flag, name string) error {
+	if name == "" {
+		return nil
+	}
+	info, err := os.Stat(name)
+	if err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return nil // whoever reads from a pipe would take this for the end
+	}
+	create := err != nil
+	var f *os.File
+	if create {
+		f, err = os.Create(name)
+	} else {
+		f, err = os.OpenFile(name, os.O_WRONLY, 0)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", flag, err)
+	}
+	err = f.Close()
+	if create {
+		err = errors.Join(err, os.Remove(name))
 	}
 	return err
 }
