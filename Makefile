@@ -8,6 +8,7 @@ ROUNDS ?= 3
 ORDERS ?= 60000000
 RUNS ?= 5
 FLINK ?= flink/bench
+LISTEN ?= 127.0.0.1:8080
 NICE := nice -n 5
 
 help: ## this list
@@ -41,9 +42,9 @@ bench: setup ## measure beside other servers, pinned: some sixteen minutes, with
 faults: setup ## kill pods, nginx, Kafka and the aggregator under 5,000 clients for MINUTES
 	@go run ./e2e/faults -seed $(SEED) -minutes $(MINUTES) -ledger .cache/logs/faults.csv
 
-# The map fed by Flink on a real Kafka, at http://127.0.0.1:8080/ (flink/README.md).
+# The map fed by Flink on a real Kafka, at http://LISTEN/ (flink/README.md).
 flink-demo: setup
-	@go run ./flink/demo
+	@go run ./flink/demo $(LISTEN)
 
 bench-aggregate: setup ## drain a backlog of ORDERS from a real Kafka beside it, RUNS times; kept below .cache/backlog
 	go run ./e2e/backlog -orders $(ORDERS) -runs $(RUNS) -flink '$(FLINK)'

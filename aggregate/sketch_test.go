@@ -7,39 +7,10 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/cespare/xxhash/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"livemap/orders"
 )
-
-// TestEstimateDistinct measures the estimator's error over seeded sets. The
-// standard error of 2^16 registers is 0.41 %.
-func TestEstimateDistinct(t *testing.T) {
-	t.Parallel()
-	for _, n := range []int{0, 1, 100, 10_000, 65_536, 200_000, 1_000_000} {
-		const runs = 12
-		var squares, worst float64
-		for run := range runs {
-			registers := make([]uint8, sketchRegisters)
-			for i := range n {
-				e := sketchEntry(pair{hash: xxhash.Sum64String(fmt.Sprint(run, "/", i))})
-				registers[e>>6&(sketchRegisters-1)] = max(registers[e>>6&(sketchRegisters-1)], uint8(e&63))
-			}
-			off := estimateDistinct(registers)/float64(max(n, 1)) - 1
-			if n == 0 {
-				off = estimateDistinct(registers)
-			}
-			squares += off * off
-			worst = max(worst, math.Abs(off))
-		}
-		rms := math.Sqrt(squares / runs)
-		t.Logf("%8d distinct: rms %.3f %%, worst %.3f %%", n, 100*rms, 100*worst)
-		if rms > 0.006 || worst > 0.015 {
-			t.Errorf("%d distinct: rms %.3f %%, worst %.3f %%", n, 100*rms, 100*worst)
-		}
-	}
-}
 
 func TestSketchEntryRanks(t *testing.T) {
 	t.Parallel()

@@ -30,7 +30,10 @@ func TestBacklog(t *testing.T) {
 			if parity.wrong != nil || parity.compared < 15_000 {
 				t.Errorf("%d partitions: compared %d windows: %v", partitions, parity.compared, parity.wrong)
 			}
-			t.Logf("%d partitions: %d windows, back after %.1f s", partitions, parity.compared, r.back)
+			if parity.shoppers.minutes == 0 {
+				t.Errorf("%d partitions: no minute's shoppers were compared", partitions)
+			}
+			t.Logf("%d partitions: %d windows, back after %.1f s; %s", partitions, parity.compared, r.back, &parity.shoppers)
 			b.expected.plant()
 			if parity, err = s.check(ctx, b.cluster.Config(), feed.TopicWindows, s.lastWindow(), b.expected); err == nil && parity.wrong == nil {
 				t.Error("one cent too much is not noticed")

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
+	"livemap/aggregate"
 	"livemap/feed"
 	"livemap/kafka"
 	"livemap/kafka/kafkatest"
@@ -17,6 +19,40 @@ import (
 type parity struct {
 	compared int
 	wrong    error // nil: nothing
+	shoppers shopperErrors
+}
+
+// shopperErrors are how far the shoppers of the world's whole minutes are off, of 1.
+type shopperErrors struct {
+	minutes, estimated int
+	most               int64 // shoppers of a minute
+	squares, worst     float64
+}
+
+// mostCounted is how many shoppers of a minute are counted in any case: each of them
+// is in the world and in two countries at most, nearly always in one.
+const mostCounted = aggregate.DefaultMaxShopperPairs / 3
+
+// add compares the shoppers of a minute with the truth. What is counted must be
+// right, an estimate close.
+func (s *shopperErrors) add(seen, truth int64) error {
+	off := float64(seen)/float64(truth) - 1
+	s.minutes++
+	s.most = max(s.most, truth)
+	if truth <= mostCounted && seen != truth || math.Abs(off) > 0.015 {
+		return fmt.Errorf("%d shoppers, want %d", seen, truth)
+	}
+	if seen != truth {
+		s.estimated++
+	}
+	s.squares += off * off
+	s.worst = max(s.worst, math.Abs(off))
+	return nil
+}
+
+func (s *shopperErrors) String() string {
+	return fmt.Sprintf("%d minutes of up to %d shoppers, %d estimated: rms %.2f %%, worst %.2f %%",
+		s.minutes, s.most, s.estimated, 100*math.Sqrt(s.squares/float64(max(s.minutes, 1))), 100*s.worst)
 }
 
 func (p parity) verdict() string {
@@ -78,6 +114,11 @@ func (s settings) check(ctx context.Context, k kafka.Config, topic string, throu
 			all := figure{w.Total.Orders, w.Total.Sales, w.Total.DistanceM, w.Total.CarbonG}
 			if (!ok || got != window || all != total) && p.wrong == nil {
 				p.wrong = fmt.Errorf("window %s %s: there is %t %+v %+v, want %+v %+v", scope, at.end, ok, got, all, window, total)
+			}
+			if scope == feed.World && end%60 == 0 {
+				if err := p.shoppers.add(w.Shoppers, e.Shoppers[end/60]); err != nil && p.wrong == nil {
+					p.wrong = fmt.Errorf("window %s %s: %w", scope, at.end, err)
+				}
 			}
 			delete(last, at)
 		}

@@ -23,6 +23,9 @@ import (
 type expected struct {
 	Orders int64               // records, repeated ones among them
 	Scopes map[string][]figure // by second after begin
+	// Shoppers are those of the world by whole minute after begin, of which the first
+	// has none: at minute n is the window that ends n minutes after begin.
+	Shoppers []int64
 }
 
 type figure struct{ Orders, Sales, Metres, Carbon int64 }
@@ -43,6 +46,27 @@ func (e *expected) add(o *orders.Order) {
 			e.Scopes[scope] = append(e.Scopes[scope], figure{})
 		}
 		e.Scopes[scope][second].add(one, 1)
+	}
+}
+
+// crowd counts the shoppers of whole minutes, exactly: a bit for each.
+type crowd struct {
+	minutes [][]uint64
+	counts  []int64
+}
+
+func (c *crowd) add(at orders.Time, shopper, of int64) {
+	minute := int(at-begin)/60_000 + 1
+	for len(c.minutes) <= minute {
+		c.minutes, c.counts = append(c.minutes, make([]uint64, (of+63)/64)), append(c.counts, 0)
+	}
+	word, bit := &c.minutes[minute][shopper/64], uint64(1)<<(shopper%64)
+	if *word&bit == 0 {
+		*word |= bit
+		c.counts[minute]++
+	}
+	if minute > 2 {
+		c.minutes[minute-2] = nil // nobody is a minute late
 	}
 }
 
@@ -95,10 +119,12 @@ func (s settings) produce(ctx context.Context, k kafka.Config) (*expected, error
 	}
 	defer producer.Close()
 	e := &expected{Scopes: map[string][]figure{}}
+	var shoppers crowd
 	from, told := newSource(s.world), time.Now()
 	for n := range s.Orders {
 		o := from.next(n)
 		e.add(o)
+		shoppers.add(o.At, from.shopper, s.Shoppers)
 		value := orders.AppendJSON(make([]byte, 0, 480), o)
 		if s.Shuffled {
 			value = shuffle(from, value)
@@ -118,6 +144,7 @@ func (s settings) produce(ctx context.Context, k kafka.Config) (*expected, error
 			slog.Info("making orders", "made", n)
 		}
 	}
+	e.Shoppers = shoppers.counts
 	return e, producer.Flush(ctx)
 }
 

@@ -146,7 +146,7 @@ func (s settings) measure(ctx context.Context, b *backlog) error {
 			return err
 		}
 		slog.Info("drained", "run", i+1, "seconds", r.seconds, "orders_per_s", int(r.perSecond(s.Orders)), "cpu_s_per_million", r.cpuPerMillion(s.Orders), "without_start", r.runningPerMillion(s.Orders), "start_cpu_s", r.startCPU,
-			"broker_cpu_s_per_million", r.brokerCPU/float64(s.Orders)*1e6, "rss_mib", r.rssMiB, "back_s", r.back, "compared", r.parity.compared, "parity", r.parity.verdict())
+			"broker_cpu_s_per_million", r.brokerCPU/float64(s.Orders)*1e6, "rss_mib", r.rssMiB, "back_s", r.back, "compared", r.parity.compared, "parity", r.parity.verdict(), "shoppers", r.parity.shoppers.String())
 		list = append(list, r)
 	}
 	slices.SortFunc(list, func(a, b result) int { return int((a.cpu - b.cpu) * 1e3) })

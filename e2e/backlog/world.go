@@ -45,7 +45,7 @@ func (w world) validate() error {
 
 // name tells backlogs apart that are kept.
 func (w world) name() string {
-	return fmt.Sprintf("v2-%d-%d-%d-%d-%t", w.Orders, w.PerSecond, w.Shoppers, w.Partitions, w.Shuffled)
+	return fmt.Sprintf("v3-%d-%d-%d-%d-%t", w.Orders, w.PerSecond, w.Shoppers, w.Partitions, w.Shuffled)
 }
 
 // source makes the orders of a world, always the same.
@@ -54,7 +54,9 @@ type source struct {
 	random *rand.Rand
 	places []orders.Place
 	order  orders.Order
-	lines  [2]orders.Line
+	// shopper is the number of the one who made order.
+	shopper int64
+	lines   [2]orders.Line
 }
 
 func newSource(w world) *source {
@@ -83,6 +85,7 @@ func (s *source) next(n int64) *orders.Order {
 		at -= orders.Time(r.Uint32N(1500))
 	}
 	shopper := r.Int64N(s.Shoppers)
+	s.shopper = shopper
 	country := int(shopper % countries)
 	if r.Uint32N(50) == 0 {
 		country = r.IntN(countries) // a present for somebody abroad

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -34,8 +35,12 @@ const (
 
 func main() {
 	listen := defaultListen
-	if len(os.Args) > 1 {
+	switch {
+	case len(os.Args) == 2:
 		listen = os.Args[1]
+	case len(os.Args) > 2:
+		fmt.Fprintln(os.Stderr, "usage: go run ./flink/demo [ADDRESS OF THE PAGE]")
+		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -55,6 +60,9 @@ type part struct {
 // run starts everything in the order in which it is needed, and waits for the
 // end of ctx or of a part.
 func run(ctx context.Context, listen string) (err error) {
+	if err := free(ctx, listen); err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "livemap-flink-demo-")
 	if err != nil {
 		return err
@@ -115,6 +123,16 @@ func run(ctx context.Context, listen string) (err error) {
 	}
 	fmt.Printf("\nthe map is at http://%s/ (Ctrl-C ends it)\n", listen)
 	return watch(ctx, parts)
+}
+
+// free finds out, before half a minute of starting, whether the page's address can
+// be had.
+func free(ctx context.Context, listen string) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
+	if err != nil {
+		return fmt.Errorf("the address of the page cannot be had: %w; name another: make flink-demo LISTEN=127.0.0.1:8081", err)
+	}
+	return l.Close()
 }
 
 // said returns what a part has printed.

@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.admin.AdminClient;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.admin.NewTopic;
 import org.apache.flink.kafka.shaded.org.apache.kafka.common.errors.TopicExistsException;
@@ -35,7 +36,14 @@ final class Topics {
         }
         try (AdminClient admin = AdminClient.create(settings.properties())) {
             long patience = JobSettings.patience().toSeconds();
-            Set<String> there = admin.listTopics().names().get(patience, TimeUnit.SECONDS);
+            Set<String> there;
+            try {
+                there = admin.listTopics().names().get(patience, TimeUnit.SECONDS);
+            } catch (ExecutionException | TimeoutException e) {
+                String why = e.getCause() == null ? "no answer within " + patience + " s" : e.getCause().getMessage();
+                throw new IllegalStateException("Kafka at " + settings.get("kafka") + " cannot be asked for its topics: " + why
+                        + "; see whether --kafka is right and, for TLS and SASL, --kafka-property", e);
+            }
             wanted.removeIf(t -> there.contains(t.name()));
             for (NewTopic t : wanted) {
                 try {
