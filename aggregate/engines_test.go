@@ -106,7 +106,7 @@ func TestEngines(t *testing.T) {
 	for _, n := range []int{10, 3000, 70_000, 600_000} {
 		var rows sketches
 		for i := range n {
-			rows.note(sketchEntry(pair{hash: xxhash.Sum64String(fmt.Sprint("shopper-", i))}))
+			rows.unite([]uint32{sketchEntry(pair{hash: xxhash.Sum64String(fmt.Sprint("shopper-", i))})})
 		}
 		fmt.Fprintf(&file, "estimate\t%d\t%.0f\n", n, estimateDistinct(rows.rows[worldID]))
 	}

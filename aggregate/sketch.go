@@ -84,21 +84,33 @@ type sketches struct {
 	rows [][]uint8 // by scopeID
 }
 
-func (s *sketches) note(entry uint32) {
-	register, rank := entry>>6&(sketchRegisters-1), uint8(entry&63)
-	s.raise(scopeID(entry>>22), register, rank)
-	s.raise(worldID, register, rank)
-}
-
-func (s *sketches) raise(id scopeID, register uint32, rank uint8) {
+// row returns the registers of a scope.
+func (s *sketches) row(id scopeID) []uint8 {
 	for int(id) >= len(s.rows) {
 		s.rows = append(s.rows, nil)
 	}
 	if s.rows[id] == nil {
 		s.rows[id] = make([]uint8, sketchRegisters)
 	}
-	if r := &s.rows[id][register]; rank > *r {
-		*r = rank
+	return s.rows[id]
+}
+
+// unite raises the registers of scopes, and those of the world, to the entries of a
+// pane. A register of the world is as high as that of any scope, so that it need not
+// be looked at where the scope's stays as it is, as most do after the first panes.
+func (s *sketches) unite(list []uint32) {
+	world := s.row(worldID)
+	row, of := world, worldID
+	for _, e := range list {
+		if id := scopeID(e >> 22); id != of { // seldom: long lists are mostly in the order of scopes
+			row, of = s.row(id), id
+		}
+		register, rank := e>>6&(sketchRegisters-1), uint8(e&63)
+		if rank <= row[register] {
+			continue
+		}
+		row[register] = rank
+		world[register] = max(world[register], rank)
 	}
 }
 
@@ -112,12 +124,14 @@ func (s *sketches) estimates(p *panes, end second, scopes int) []int64 {
 		if q.start >= end {
 			break
 		}
-		for _, e := range q.sketch {
-			s.note(e)
-		}
+		s.unite(q.sketch)
 		if q.open != nil {
-			for _, pair := range q.open.shoppers.pairs {
-				s.note(sketchEntry(pair))
+			var list [256]uint32
+			for pairs := range slices.Chunk(q.open.shoppers.pairs, len(list)) {
+				for i, p := range pairs {
+					list[i] = sketchEntry(p)
+				}
+				s.unite(list[:len(pairs)])
 			}
 		}
 	}

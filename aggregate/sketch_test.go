@@ -36,11 +36,11 @@ func TestSketchCompacts(t *testing.T) {
 	}
 	var long, short sketches
 	for _, p := range pairs {
-		long.note(sketchEntry(p))
+		long.unite([]uint32{sketchEntry(p)})
 	}
 	compact := sketchOf(pairs)
 	for _, e := range compact {
-		short.note(e)
+		short.unite([]uint32{e})
 	}
 	if len(compact) >= len(pairs) {
 		t.Errorf("%d entries of %d pairs", len(compact), len(pairs))

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/cespare/xxhash/v2"
@@ -20,15 +21,14 @@ const (
 // every run. Of no shoppers it returns the estimate itself.
 func sketchErrors(n, trials int) (rms, worst float64) {
 	for trial := range trials {
-		s := sketches{rows: [][]uint8{make([]uint8, sketchRegisters)}}
+		var s sketches
 		var shopper [16]byte
 		binary.BigEndian.PutUint64(shopper[:], uint64(trial))
 		for i := range n {
 			binary.BigEndian.PutUint64(shopper[8:], uint64(i))
-			e := sketchEntry(pair{hash: xxhash.Sum64(shopper[:])})
-			s.raise(worldID, e>>6&(sketchRegisters-1), uint8(e&63))
+			s.unite([]uint32{sketchEntry(pair{hash: xxhash.Sum64(shopper[:])})})
 		}
-		off := math.Abs(estimateDistinct(s.rows[worldID]) - float64(n))
+		off := math.Abs(estimateDistinct(s.row(worldID)) - float64(n))
 		off /= float64(max(n, 1))
 		rms += off * off
 		worst = max(worst, off)
@@ -69,5 +69,22 @@ func BenchmarkSketchError(b *testing.B) {
 				b.Errorf("rms %.3f %%, worst %.3f %%", 100*rms, 100*worst)
 			}
 		})
+	}
+}
+
+// BenchmarkEstimates estimates a window of ten million shoppers in 200 countries.
+func BenchmarkEstimates(b *testing.B) {
+	const perPane, scopes = 170_000, 201
+	p, r := newPanes(windowSeconds), rand.New(rand.NewPCG(1, 1))
+	for start := range second(windowSeconds) {
+		pairs := make([]pair, perPane)
+		for i := range pairs {
+			pairs[i] = pair{hash: r.Uint64(), country: scopeID(1 + r.IntN(scopes-1))}
+		}
+		p.closedAt(start).sketch = sketchOf(pairs)
+	}
+	var s sketches
+	for b.Loop() {
+		s.estimates(p, windowSeconds, scopes)
 	}
 }
