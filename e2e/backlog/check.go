@@ -8,7 +8,6 @@ import (
 	"math"
 	"time"
 
-	"livemap/aggregate"
 	"livemap/feed"
 	"livemap/kafka"
 	"livemap/kafka/kafkatest"
@@ -29,9 +28,10 @@ type shopperErrors struct {
 	squares, worst     float64
 }
 
-// mostCounted is how many shoppers of a minute are counted in any case: each of them
-// is in the world and in two countries at most, nearly always in one.
-const mostCounted = aggregate.DefaultMaxShopperPairs / 3
+// mostCounted is how many shoppers of a minute are counted in any case: 4 million pairs
+// of shopper and scope are, and each of them is in the world and a country, seldom in
+// more.
+const mostCounted = 4_000_000 / 3
 
 // add compares the shoppers of a minute with the truth. What is counted must be
 // right, an estimate close.
