@@ -161,6 +161,11 @@ func (q *Queue) Add(fd int, s *Send) {
 
 // Send makes all sends that are in the queue. The error is of io_uring itself,
 // not of one of them; they are made all the same, each by a call of its own.
+//
+// The call is raw, as a single send's is, though it may take a millisecond: told
+// of it, Go's scheduler gives the processor away meanwhile, and who has sent waits
+// to get one back, which added a third of a millisecond to the median of a
+// thousand clients. A stop of the world waits for the call instead.
 func (q *Queue) Send() error {
 	n := len(q.sends)
 	for i := range n {
@@ -169,7 +174,7 @@ func (q *Queue) Send() error {
 	atomic.StoreUint32(q.tail, *q.tail+uint32(n))
 	var failed error
 	for given, done := 0, 0; done < n && failed == nil; {
-		took, _, errno := unix.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(q.fd), uintptr(n-given), uintptr(n-done), enterGetEvents, 0, 0)
+		took, _, errno := unix.RawSyscall6(unix.SYS_IO_URING_ENTER, uintptr(q.fd), uintptr(n-given), uintptr(n-done), enterGetEvents, 0, 0)
 		if errno == 0 {
 			given += int(took)
 		} else if errno != syscall.EINTR {
