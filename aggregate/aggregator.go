@@ -166,6 +166,10 @@ func (a *Aggregator) WindowDue() bool {
 	return a.slide.end != noSecond && a.marks.now != noTime && secondOf(a.marks.now) > a.slide.end
 }
 
+// Held reports whether the watermark waits for the next Flush, which writes only so
+// much at a time: orders that are added until then stay in open panes.
+func (a *Aggregator) Held() bool { return a.marks.held() }
+
 // PartitionWatermark returns a partition's watermark; ok is false if the
 // partition has had no order.
 func (a *Aggregator) PartitionWatermark(partition int32) (at orders.Time, ok bool) {

@@ -47,6 +47,7 @@ type changes struct {
 	trending  int            // parts of the trending record
 	trendings bool           // the trending record changed
 	head      []byte         // as written last
+	part      []byte         // scratch of parts, at most MaxChangeBytes
 }
 
 type revision struct {
@@ -101,7 +102,7 @@ func (a *Aggregator) savePane(q *pane) {
 	if q.start < a.slide.end-a.reach() {
 		return
 	}
-	w := newParts(&a.changes.list, panePrefix(q.start))
+	w := newParts(&a.changes, panePrefix(q.start))
 	for id, c := range q.cells {
 		if c.orders != 0 {
 			w.entry(tagCell)
@@ -140,7 +141,7 @@ func (a *Aggregator) saveLate() {
 		return
 	}
 	c.flush++
-	w := newParts(&c.list, latePrefix(c.flush))
+	w := newParts(c, latePrefix(c.flush))
 	for _, e := range c.late {
 		w.entry(tagCorrection)
 		w.b = a.appendCorrection(w.b, e)
@@ -201,7 +202,7 @@ func (a *Aggregator) saveMinutes() {
 func (a *Aggregator) oldestMinute() second { return a.slide.end.minute() - historySpan - 60 }
 
 func (a *Aggregator) saveMinute(start second) {
-	w := newParts(&a.changes.list, minutePrefix(start))
+	w := newParts(&a.changes, minutePrefix(start))
 	if i, ok := a.history.index(start + 60); ok {
 		for id, f := range a.history.minutes[i].cells {
 			if f.orders != 0 {
@@ -228,7 +229,7 @@ func (a *Aggregator) saveTrending() {
 	if !c.trendings {
 		return
 	}
-	w, before := newParts(&c.list, trendingPrefix), c.trending
+	w, before := newParts(c, trendingPrefix), c.trending
 	for _, name := range slices.Sorted(maps.Keys(a.trend.had)) {
 		w.entry(tagName)
 		w.b = appendString(w.b, name)

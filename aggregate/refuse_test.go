@@ -107,7 +107,7 @@ func TestRestoreMissingPart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newParts(&a.changes.list, "pane/5")
+	w := newParts(&a.changes, "pane/5")
 	for range 3 * partBytes / 100 {
 		w.entry(tagUnits)
 		w.b = appendCountry(w.b, "CA")

@@ -210,20 +210,29 @@ func neighbours(bitmap []uint64, newest, s second) gain {
 	return g
 }
 
-// rebuild drops entries that are not needed any more and resizes the table so
-// that at most half of it is in use.
+// rebuild drops entries that are not needed any more, so that at most three fifths of the
+// table is in use. As long as it is of the right size it stays where it is: a table
+// of all shoppers is a good part of what the program holds, and two of them would be
+// what decides how much memory it needs.
 func (t *shopperTable) rebuild() {
-	live := 0
+	live, free := 0, 0
 	for i, key := range t.keys {
-		if key != 0 && t.needed(t.entry(i)) {
+		switch {
+		case key == 0:
+			free = i
+		case t.needed(t.entry(i)):
 			live++
-		} else {
-			t.keys[i] = 0
+		default:
+			t.free(i)
 		}
+	}
+	t.used = live
+	if n := len(t.keys); 5*live <= 3*n && n <= max(firstShopperEntries, 8*live) {
+		t.closeGaps(free)
+		return
 	}
 	old := *t
 	t.resize(max(firstShopperEntries, 2*(live+1)))
-	t.used = live
 	for i, key := range old.keys {
 		if key == 0 {
 			continue
@@ -234,6 +243,35 @@ func (t *shopperTable) rebuild() {
 		}
 		t.keys[to] = key
 		copy(t.entry(to), old.entry(i))
+	}
+}
+
+func (t *shopperTable) free(i int) {
+	t.keys[i] = 0
+	clear(t.entry(i))
+}
+
+// closeGaps moves entries to where they are found after others have been taken out.
+// It begins behind a slot that was free before, which no entry behind it can belong
+// before, and takes one after the other: from the home of an entry to its slot all
+// have been moved already.
+func (t *shopperTable) closeGaps(free int) {
+	i := free
+	for range t.keys {
+		i = t.after(i)
+		key := t.keys[i]
+		if key == 0 {
+			continue
+		}
+		to := home(key, len(t.keys))
+		for to != i && t.keys[to] != 0 {
+			to = t.after(to)
+		}
+		if to != i {
+			t.keys[to] = key
+			copy(t.entry(to), t.entry(i))
+			t.free(i)
+		}
 	}
 }
 

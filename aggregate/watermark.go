@@ -158,6 +158,9 @@ func (w *watermarks) raise(to orders.Time) {
 	}
 }
 
+// held reports whether nothing but the pace keeps the watermark from going on.
+func (w *watermarks) held() bool { return w.now >= w.most }
+
 // pace sets the time that the watermark may not pass. The next order, or the
 // next tick, makes use of it.
 func (w *watermarks) pace(most orders.Time) { w.most, w.lowest = most, -1 }

@@ -79,14 +79,14 @@ func unseal(key string, value []byte) ([]byte, error) {
 
 // parts writes entries into as many records as they need.
 type parts struct {
-	list   *[]Change
-	prefix string
-	count  int
-	b      []byte
+	changes *changes // that get the records
+	prefix  string
+	count   int
+	b       []byte // of the next record; the memory is that of all others
 }
 
-func newParts(list *[]Change, prefix string) *parts {
-	return &parts{list: list, prefix: prefix, b: []byte{wireVersion, 0}}
+func newParts(c *changes, prefix string) *parts {
+	return &parts{changes: c, prefix: prefix, b: append(c.part[:0], wireVersion, 0)}
 }
 
 // entry begins an entry, in a new part if this one is full.
@@ -100,14 +100,16 @@ func (p *parts) entry(t tag) {
 func (p *parts) end(last byte) {
 	key := partKey(p.prefix, p.count)
 	p.b[1] = last
-	*p.list = append(*p.list, Change{Key: key, Value: seal(key, p.b)})
+	value := append(make([]byte, 0, len(p.b)+crc32.Size), p.b...)
+	p.changes.list = append(p.changes.list, Change{Key: key, Value: seal(key, value)})
 	p.count++
-	p.b = []byte{wireVersion, 0}
+	p.b = append(p.b[:0], wireVersion, 0)
 }
 
 // close ends the last part and returns how many there are.
 func (p *parts) close() int {
 	p.end(1)
+	p.changes.part = p.b
 	return p.count
 }
 

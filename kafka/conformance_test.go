@@ -49,6 +49,7 @@ var suite = []struct {
 	{"a producer goes on after an abort", producerGoesOnAfterAbort},
 	{"a refused record is an error", refusedRecordIsAnError},
 	{"foreign timestamps are warned about", foreignTimestampsAreWarnedAbout},
+	{"an answer is shared out", answersAreSharedOut},
 	{"large records arrive", largeRecordsArrive},
 	{"too large is named", tooLargeIsNamed},
 	{"state survives compaction", stateSurvivesCompaction},

@@ -16,6 +16,7 @@ import (
 const (
 	defaultFetchBytes     = 8 << 20
 	defaultPartitionBytes = 1 << 20
+	leastPartitionBytes   = 128 << 10 // where an answer is shared out
 	fetchWait             = 250 * time.Millisecond
 	metadataEvery         = 3 * time.Second
 	backoffFirst          = 100 * time.Millisecond
@@ -32,6 +33,7 @@ type followConfig struct {
 	partitionBytes int32
 	refresh        time.Duration
 	packed         bool // deliver records as a Packed
+	shared         bool // of an answer no partition gets more than its share; see fetchRequest
 }
 
 // followTopic is one topic and where its partitions are begun.

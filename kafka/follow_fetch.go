@@ -95,12 +95,25 @@ func find(ps []*partition, i int, name string, number int32) int {
 var errNotAnswered = errors.New("the answer leaves the partition out")
 
 // fetchRequest asks for ps in their order, each topic once.
+//
+// Shared out, an answer has at most an equal part of its bytes for each partition
+// that is followed, asked for or not: whoever merges partitions holds something of
+// every one of them, and would hold sixteen times 1 MiB, unpacked and more than
+// once, where sixteen times a sixteenth of an answer does as well.
 func (f *follower) fetchRequest(ps []*partition) *kmsg.FetchRequest {
 	req := kmsg.NewPtrFetchRequest()
 	req.MaxWaitMillis = int32(fetchWait / time.Millisecond)
 	req.MinBytes = 1
 	req.MaxBytes = f.cfg.maxBytes
 	req.IsolationLevel = readCommitted
+	most := f.cfg.partitionBytes
+	if f.cfg.shared {
+		followed := 0
+		for _, t := range f.topics {
+			followed += len(t.partitions)
+		}
+		most = min(most, max(f.cfg.maxBytes/int32(max(followed, 1)), leastPartitionBytes))
+	}
 	topics := map[string]int{}
 	for _, p := range ps {
 		i, ok := topics[p.topic.name]
@@ -115,7 +128,7 @@ func (f *follower) fetchRequest(ps []*partition) *kmsg.FetchRequest {
 		rp := kmsg.NewFetchRequestTopicPartition()
 		rp.Partition = p.number
 		rp.FetchOffset = p.next
-		rp.PartitionMaxBytes = f.cfg.partitionBytes
+		rp.PartitionMaxBytes = most
 		req.Topics[i].Partitions = append(req.Topics[i].Partitions, rp)
 	}
 	return req

@@ -15,7 +15,8 @@ type ReaderConfig struct {
 	// earliest record. Typically the Next of the last batch that was processed.
 	Offsets map[int32]int64
 	// FetchBytes bounds one answer of a broker, compressed. Default 8 MiB. A
-	// Reader holds at most two answers per broker.
+	// Reader holds at most two answers per broker. Of an answer a partition gets
+	// at most its equal part, but 128 KiB and a whole batch in any case.
 	FetchBytes int
 }
 
@@ -71,6 +72,7 @@ func NewReader(c ReaderConfig) (*Reader, error) {
 		topics:   []followTopic{{name: c.Topic, offsets: c.Offsets}},
 		maxBytes: int32(c.FetchBytes),
 		packed:   true,
+		shared:   true,
 	})
 	if err != nil {
 		return nil, err

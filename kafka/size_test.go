@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"testing"
 
 	"livemap/feed"
@@ -16,6 +17,39 @@ func largeRecord(topic string) kafka.Record {
 	_, _ = rand.Read(value) // does not fail
 	_, _ = rand.Read(header)
 	return kafka.Record{Topic: topic, Key: []byte("key1"), Value: value, Headers: []kafka.Header{{Key: "large", Value: header}}}
+}
+
+// answersAreSharedOut: of one answer a reader gets no more of a partition than its
+// share, and the batch that goes beyond it.
+func answersAreSharedOut(t *testing.T, c cluster) {
+	cfg := config(t, c)
+	const partitions, records, bytesEach, share = 4, 64, 48 << 10, 128 << 10
+	topic := topicOf(t, cfg, feed.Log, partitions)
+	for n := range records {
+		value := make([]byte, bytesEach)
+		_, _ = rand.Read(value) // does not fail
+		// a batch by itself
+		produce(t, cfg, kafka.Record{Topic: topic, Key: fmt.Append(nil, "key", n), Value: value})
+	}
+	r, err := kafka.NewReader(kafka.ReaderConfig{Config: cfg, Topic: topic, FetchBytes: partitions * share})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	got, most := 0, 0
+	for ctx := patience(t); got < records; {
+		batches, err := r.Poll(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range batches {
+			got, most = got+b.Records.Len(), max(most, b.Records.Len())
+			b.Records.Release()
+		}
+	}
+	if limit := share/bytesEach + 1; got != records || most > limit {
+		t.Errorf("%d records, up to %d of a partition at a time; want %d and at most %d", got, most, records, limit)
+	}
 }
 
 func largeRecordsArrive(t *testing.T, c cluster) {

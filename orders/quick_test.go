@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -120,6 +121,23 @@ func TestQuickIsQuick(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, func() { q.read(in, o) }); n != 0 {
 		t.Errorf("%v allocations an order", n)
+	}
+}
+
+// TestQuickKnowsThousandsOfPlaces: the places of a large shop are read once each.
+func TestQuickKnowsThousandsOfPlaces(t *testing.T) {
+	q, o, order := NewQuick(), new(Raw), *golden()
+	var list [][]byte
+	for i := range 2000 {
+		order.From.City = "City " + strconv.Itoa(i)
+		list = append(list, AppendJSON(nil, &order))
+	}
+	if n := testing.AllocsPerRun(2, func() {
+		for _, in := range list {
+			q.read(in, o)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations for %d places that were read before", n, len(list))
 	}
 }
 

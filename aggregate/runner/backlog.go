@@ -5,8 +5,11 @@ import "livemap/orders"
 // Limits of what is fetched and not yet aggregated.
 const (
 	// maxQueued is how many records of one partition wait before its fetching
-	// pauses; it resumes at half of that.
-	maxQueued = 4_096
+	// pauses; it resumes at half of that. Where partitions are many it is less:
+	// their part of maxWaiting, but enough for a chunk to follow another.
+	maxQueued   = 4_096
+	leastQueued = 2 * maxChunk
+	maxWaiting  = 1 << 16
 	// maxDrift is how far one partition's watermark may run ahead of the lowest
 	// that counts, when the lowest has nothing to offer. What runs ahead stays in
 	// open panes, so this bounds their memory. It must exceed the 60 s by which an
@@ -52,6 +55,11 @@ func (p *partition) offset() int64 {
 	return f.records.Offset(f.chunks[p.chunk].first)
 }
 
+// most is how many records of a partition wait before its fetching pauses.
+func (b *backlog) most() int {
+	return min(maxQueued, max(maxWaiting/len(b.parts), leastQueued))
+}
+
 // grow makes room for n partitions.
 func (b *backlog) grow(n int) {
 	for len(b.parts) < n {
@@ -69,7 +77,7 @@ func (b *backlog) add(i int, f *fetched, next int64, drained bool) (pause bool) 
 		p.queue = append(p.queue, f)
 		p.waiting += f.records.Len()
 	}
-	if p.waiting >= maxQueued && !p.paused {
+	if p.waiting >= b.most() && !p.paused {
 		p.paused = true
 		b.paused++
 		return true
@@ -131,7 +139,7 @@ func (b *backlog) take(i int) (c *chunk, of *fetched, last, resume bool) {
 		p.queue[0] = nil
 		p.queue, p.chunk = p.queue[1:], 0
 	}
-	if p.paused && p.waiting <= maxQueued/2 {
+	if p.paused && p.waiting <= b.most()/2 {
 		p.paused, resume = false, true
 		b.paused--
 	}

@@ -1,7 +1,10 @@
 package runner
 
 import (
+	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"livemap/aggregate"
 	"livemap/kafka"
@@ -102,5 +105,62 @@ func TestBacklogPausesAndResumes(t *testing.T) {
 	}
 	if taken != maxQueued+1 || resumed != 1 {
 		t.Errorf("took %d records and resumed %d times, want %d and 1", taken, resumed, maxQueued+1)
+	}
+}
+
+// TestBacklogOfManyPartitions: together they have no more waiting than a few have.
+func TestBacklogOfManyPartitions(t *testing.T) {
+	for _, c := range []struct{ partitions, most int }{{1, maxQueued}, {16, maxQueued}, {64, 1024}, {4096, leastQueued}} {
+		var b backlog
+		b.grow(c.partitions)
+		if got := b.most(); got != c.most {
+			t.Errorf("%d partitions: %d records of each may wait, want %d", c.partitions, got, c.most)
+		}
+	}
+}
+
+// TestFlushWhenTheWatermarkIsHeld: while a backlog is read flushes are a second apart,
+// but not while the watermark waits for one, which closes only so much at a time.
+func TestFlushWhenTheWatermarkIsHeld(t *testing.T) {
+	agg, err := aggregate.New(aggregate.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := agg.SetPartitions(2); err != nil {
+		t.Fatal(err)
+	}
+	// More than 1.5 MB of the checkpoint for each pane, of which a Flush closes 24 MiB.
+	const panes, ordersOfPane, lines = 20, 100, 150
+	lastFlush := time.Unix(1_800_000_000, 0)
+	s := &session{agg: agg, lastFlush: lastFlush, lastFetch: lastFlush, lastFull: lastFlush}
+	at := orders.TimeOf(lastFlush) - 3_600_000
+	add := func(partition int32, n int, at orders.Time, lines int) {
+		o := &orders.Order{ID: fmt.Sprint(n), At: at, Currency: "USD", Shopper: "a"}
+		for i := range lines {
+			o.Lines = append(o.Lines, orders.Line{Product: fmt.Sprintf("%s%d-%d", strings.Repeat("x", 100), n%ordersOfPane, i), Units: 1})
+		}
+		agg.Add(aggregate.Input{Partition: partition, Offset: int64(n), RecordTime: at, Now: at}, o)
+	}
+	flush := func() {
+		if _, err := agg.Flush(orders.TimeOf(lastFlush)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range panes * ordersOfPane {
+		add(0, n, at+orders.Time(n)*1000/ordersOfPane, lines)
+	}
+	flush()
+	flushes := 0
+	for add(1, 0, at+1000*panes, 0); agg.Held(); add(1, flushes, at+1000*panes, 0) {
+		if got := s.due().Sub(lastFlush); got != flushEvery {
+			t.Errorf("held: the next flush is %s after the last one, want %s", got, flushEvery)
+		}
+		flush()
+		if flushes++; agg.Held() {
+			t.Fatal("held by what was just flushed")
+		}
+	}
+	if got := s.due().Sub(lastFlush); flushes == 0 || got != flushBehind {
+		t.Errorf("after %d flushes that were waited for the next one is %s after the last one, want %s", flushes, got, flushBehind)
 	}
 }

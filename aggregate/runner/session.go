@@ -145,13 +145,15 @@ func (s *session) committed() error {
 }
 
 // due returns when the next flush is. While a backlog is read nobody waits for
-// figures that are seconds old, and fewer of them leave more time to read it. A
-// window of the present that can become final waits for nothing but the flush.
+// figures that are seconds old, and fewer of them leave more time to read it,
+// unless the watermark waits for a flush: then it would fall ever further behind
+// what is read, and all of that would be open. A window of the present that can
+// become final waits for nothing but the flush.
 func (s *session) due() time.Time {
 	at, ok := s.agg.Watermark()
 	behind := ok && s.lastFetch.Sub(at.Std()) > behindBy
 	switch {
-	case behind && s.lastFetch.Sub(s.lastFull) < flushBehind:
+	case behind && s.lastFetch.Sub(s.lastFull) < flushBehind && !s.agg.Held():
 		return s.lastFlush.Add(flushBehind)
 	case !behind && s.agg.WindowDue():
 		return s.lastFlush.Add(flushFinal)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime/debug"
 	"runtime/metrics"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -83,11 +84,21 @@ func collect(percent int) {
 
 // keptWithin is the memory that the program keeps within while it can: as long as
 // what is in use leaves the collector some room below it.
-const keptWithin = 960 << 20
+const keptWithin = 928 << 20
+
+// leastRoom is the room, in per cent of what is in use, that the collector is left in
+// any case. A collection takes some 20 ms, so that it may well run twice a second.
+const leastRoom = 10
+
+// looksBeyond is how many looks in a row, a second apart, must find more in use than
+// leaves room below the limit before it follows. A collection counts as in use what
+// is allocated while it runs, and what a flush writes is there for a moment: a limit
+// that followed that would be what the program then grows to.
+const looksBeyond = 5
 
 // keepWithin has the collector run earlier than collectAt says where that keeps the
 // program's memory within limit, unless the environment sets one. What is in use may
-// grow beyond it: then the limit follows, because a collector that cannot reach its
+// stay beyond it: then the limit follows, because a collector that cannot reach its
 // limit runs all the time.
 func keepWithin(ctx context.Context, limit int64) error {
 	if os.Getenv("GOMEMLIMIT") != "" {
@@ -95,16 +106,18 @@ func keepWithin(ctx context.Context, limit int64) error {
 	}
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(limit))
 	used := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	var seen [looksBeyond]int64
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for {
+	for n := 0; ; n++ {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 			metrics.Read(used)
-			live := int64(used[0].Value.Uint64()) //nolint:gosec // below 2^63
-			debug.SetMemoryLimit(max(limit, live+live*collectAt/100))
+			seen[n%looksBeyond] = int64(used[0].Value.Uint64()) //nolint:gosec // below 2^63
+			live := slices.Min(seen[:])
+			debug.SetMemoryLimit(max(limit, live+live*leastRoom/100))
 		}
 	}
 }

@@ -3,6 +3,7 @@
 //
 //	make bench-aggregate                      60 million orders, 25 GB of JSON: once some minutes to make, then kept
 //	go run ./e2e/backlog -orders 2000000      a look whether all of it works
+//	go run ./e2e/backlog -beside FILE         another build in turn with this one: what a change is worth
 //
 // It makes the orders of a world of its own (world.go) and, while it does, adds
 // up what the windows must hold, by other code than livemap's. Then it starts the
@@ -54,6 +55,7 @@ type settings struct {
 	stall       time.Duration
 	plant       bool
 	profile     string
+	beside      string   // another build of the program, drained with in turn
 	flags       []string // more of livemap aggregate
 }
 
@@ -75,6 +77,7 @@ func run(ctx context.Context, args []string) error {
 	f.StringVar(&s.flink, "flink", "", "flink/bench, to drain the same backlog with Flink too")
 	f.Int64Var(&s.flinkOrders, "flink-orders", 8_000_000, "how many of the orders Flink drains at most")
 	f.StringVar(&s.profile, "profile", "", "write a CPU profile of the program's first seconds to this file")
+	f.StringVar(&s.beside, "beside", "", "another build of livemap, to drain the backlog with in turn: a machine that shares its cores is not the same twice")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -137,17 +140,16 @@ func (s settings) measure(ctx context.Context, b *backlog) error {
 	}
 	var list []result
 	for i := range s.runs {
-		r, err := s.drain(ctx, b.cluster, b.program)
+		r, err := s.drainAndCheck(ctx, b, b.program, i+1)
 		if err != nil {
 			return err
 		}
-		r.parity, err = s.check(ctx, b.cluster.Config(), feed.TopicWindows, s.lastWindow(), b.expected)
-		if err != nil {
-			return err
-		}
-		slog.Info("drained", "run", i+1, "seconds", r.seconds, "orders_per_s", int(r.perSecond(s.Orders)), "cpu_s_per_million", r.cpuPerMillion(s.Orders), "without_start", r.runningPerMillion(s.Orders), "start_cpu_s", r.startCPU,
-			"broker_cpu_s_per_million", r.brokerCPU/float64(s.Orders)*1e6, "rss_mib", r.rssMiB, "back_s", r.back, "compared", r.parity.compared, "parity", r.parity.verdict(), "shoppers", r.parity.shoppers.String())
 		list = append(list, r)
+		if s.beside != "" {
+			if _, err := s.drainAndCheck(ctx, b, s.beside, i+1); err != nil {
+				return err
+			}
+		}
 	}
 	slices.SortFunc(list, func(a, b result) int { return int((a.cpu - b.cpu) * 1e3) })
 	m := list[len(list)/2]
@@ -172,6 +174,21 @@ func (s settings) measure(ctx context.Context, b *backlog) error {
 	fmt.Printf("orders_per_s=%.0f orders_per_cpu_s=%.0f %s rss_mib=%d compared=%d parity=%s\n",
 		m.perSecond(s.Orders), float64(s.Orders)/m.cpu, flink, m.rssMiB, verdict.compared, verdict.verdict())
 	return verdict.wrong
+}
+
+// drainAndCheck drains the backlog once with a build of the program.
+func (s settings) drainAndCheck(ctx context.Context, b *backlog, program string, run int) (result, error) {
+	r, err := s.drain(ctx, b.cluster, program)
+	if err != nil {
+		return r, err
+	}
+	r.parity, err = s.check(ctx, b.cluster.Config(), feed.TopicWindows, s.lastWindow(), b.expected)
+	if err != nil {
+		return r, err
+	}
+	slog.Info("drained", "program", program, "run", run, "seconds", r.seconds, "orders_per_s", int(r.perSecond(s.Orders)), "cpu_s_per_million", r.cpuPerMillion(s.Orders), "without_start", r.runningPerMillion(s.Orders), "start_cpu_s", r.startCPU,
+		"broker_cpu_s_per_million", r.brokerCPU/float64(s.Orders)*1e6, "rss_mib", r.rssMiB, "back_s", r.back, "compared", r.parity.compared, "parity", r.parity.verdict(), "shoppers", r.parity.shoppers.String())
+	return r, nil
 }
 
 func log() *slog.Logger { return slog.Default() }
