@@ -162,8 +162,8 @@ func (q *Queue) Add(fd int, s *Send) {
 // Send makes all sends that are in the queue. The error is of io_uring itself,
 // not of one of them; they are made all the same, each by a call of its own.
 //
-// The call is raw, as a single send's is, though it may take a millisecond: told
-// of it, Go's scheduler gives the processor away meanwhile, and who has sent waits
+// The call is raw, as a single send's is, though it takes as long as all of them:
+// told of it, Go's scheduler gives the processor away meanwhile, and who has sent waits
 // to get one back, which added a third of a millisecond to the median of a
 // thousand clients. A stop of the world waits for the call instead.
 func (q *Queue) Send() error {
