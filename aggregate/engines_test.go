@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -110,16 +109,5 @@ func TestEngines(t *testing.T) {
 		}
 		fmt.Fprintf(&file, "estimate\t%d\t%.0f\n", n, estimateDistinct(rows.rows[worldID]))
 	}
-	if *update {
-		if err := os.WriteFile(enginesGolden, file.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(enginesGolden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(want, file.Bytes()) {
-		t.Errorf("differs from %s; see it with -update and git diff", enginesGolden)
-	}
+	checkGolden(t, enginesGolden, file.Bytes())
 }

@@ -85,19 +85,24 @@ func TestGolden(t *testing.T) {
 		t.Errorf("%d topics have records, want 5", len(files))
 	}
 	for topic, got := range files {
-		name := filepath.Join("testdata", topic+".golden")
-		if *update {
-			if err := os.WriteFile(name, got.Bytes(), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(name)
-		if err != nil {
+		checkGolden(t, filepath.Join("testdata", topic+".golden"), got.Bytes())
+	}
+}
+
+// checkGolden compares what a test made with a file, or makes it the file.
+func checkGolden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(name, got, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.Equal(want, got.Bytes()) {
-			t.Errorf("%s differs from %s; see it with -update and git diff", topic, name)
-		}
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(want, got) {
+		t.Errorf("differs from %s; see it with -update and git diff", name)
 	}
 }
 

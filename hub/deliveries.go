@@ -34,7 +34,7 @@ func (w *waits) add(d time.Duration, n int) {
 }
 
 // deliveries is the histogram of all waits. That of the Prometheus client takes
-// them one by one, which a shard that sends to hundreds with one call cannot
+// them one by one, which a shard that sends to many with one call cannot
 // afford. Its methods may be called concurrently.
 type deliveries struct {
 	desc *prometheus.Desc

@@ -142,9 +142,6 @@ func (q *Queue) Close() error {
 // Full says whether no send may be added before those in the queue are made.
 func (q *Queue) Full() bool { return len(q.sends) == cap(q.sends) }
 
-// Len returns how many sends are in the queue.
-func (q *Queue) Len() int { return len(q.sends) }
-
 // Add puts the send of s, which is not empty, into the queue, which is not full.
 // s must not change before the queue is emptied.
 func (q *Queue) Add(fd int, s *Send) {
